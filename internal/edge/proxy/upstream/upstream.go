@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"time"
 
 	"github.com/evergate/evergate/internal/exchange"
 )
@@ -35,12 +36,26 @@ type Request struct {
 	ContentLength int64       // -1: unknown, chunked
 	Trailer       http.Header // announced trailers; values are read after Body's EOF; nil: none
 
+	// Timeout bounds the time from here to the final response's head; 0: only ctx
+	// does. Its clock stands still while a Read of Body waits for the visitor
+	// (guide, section 3.1(5)). Running out gives Outcome Timeout. It has no effect
+	// on the response's body: that one only ends with ctx.
+	Timeout time.Duration
+
+	// Interrupt makes a Read of Body that is under way return soon, with any
+	// error. A body that is large or of unknown length is read on a goroutine of
+	// the Transport, which is joined before RoundTrip returns an error and in
+	// Response.Close; if the attempt ends while that Read waits for the visitor,
+	// Interrupt is called, at most once, and Body is not read again by this
+	// attempt. nil says that a Read of Body never waits for long.
+	Interrupt func()
+
 	Expect  bool   // the visitor sent Expect: 100-continue; wait up to 1 s for 100 before the body
 	Upgrade string // the protocol asked for ("websocket"), "" for plain requests
 	Fresh   bool   // use a new or just probed connection: the request must not meet an idle-close race
 
 	// Interim is called for each 1xx but 101 before the final head, on the
-	// goroutine of RoundTrip; nil drops them.
+	// goroutine of RoundTrip; nil drops them. fields are lent for the call.
 	Interim func(status int, fields []Field)
 }
 
@@ -61,27 +76,36 @@ type Response struct {
 	Trailer func() []Field
 
 	// Conn is the raw connection after 101, buffered bytes included, nil otherwise.
-	// Its owner is the caller; it must have CloseWrite where the network has it.
+	// Its owner is the caller: neither ctx nor Response.Close touch it. It must
+	// have CloseWrite where the network has it.
 	Conn io.ReadWriteCloser
 
-	Reused bool // the connection had served an earlier request
-	close  func() error
+	Reused bool // the connection came from the pool
+	closer io.Closer
 }
 
 // NewResponse returns r with close as what Close does.
 func NewResponse(r Response, close func() error) *Response {
-	r.close = close
+	r.closer = closeFunc(close)
 	return &r
 }
 
+// OnClose sets what Close does. It is NewResponse for a Transport that keeps
+// the Response inside of a value of its own and so saves two allocations.
+func (r *Response) OnClose(c io.Closer) { r.closer = c }
+
+type closeFunc func() error
+
+func (f closeFunc) Close() error { return f() }
+
 // Close ends the attempt. Unread body means that the connection is not reused.
 func (r *Response) Close() error {
-	if r.close == nil {
+	c := r.closer
+	if c == nil {
 		return nil
 	}
-	c := r.close
-	r.close = nil
-	return c()
+	r.closer = nil
+	return c.Close()
 }
 
 // Get returns the first value of the field with this canonical name, or "".
@@ -123,7 +147,7 @@ type Stats struct {
 type Error struct {
 	Class   exchange.SendClass
 	Outcome exchange.Outcome // Connect, Reset, Timeout, BadResponse or Canceled
-	Reused  bool             // on a reused connection (class 3 and Reset: the ordinary idle-close race)
+	Reused  bool             // on a connection from the pool (class 3 and Reset: the ordinary idle-close race)
 	Op      string           // what was being done: "dial", "handshake", "write request", "read response", "read body"
 	Err     error
 }
@@ -137,3 +161,8 @@ var ErrCutShort = errors.New("response body cut short")
 // ErrRequestBody is wrapped when reading the request's own body failed: the
 // visitor's fault, never the server's (Outcome is Canceled).
 var ErrRequestBody = errors.New("read request body")
+
+// ErrInvalidRequest is wrapped when the Request cannot be written as HTTP (a
+// line end in a field value, say). Nothing was sent; the server is not to blame
+// (Outcome is Canceled).
+var ErrInvalidRequest = errors.New("invalid request")
