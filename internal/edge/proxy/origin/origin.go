@@ -1,74 +1,120 @@
 // Package origin is a named group of servers: their state (health, breaker,
 // slow start), the choice among them, the limits on requests under way, and the
 // queue in which requests wait when there is no free slot or no server.
+//
+// contract.go says what the proxy sees of it: a request makes a Visit, and each
+// of its attempts holds a Lease. DESIGN.md says why it is as it is.
 package origin
 
 import (
 	"context"
 	"errors"
-	"time"
+	"fmt"
+	"log/slog"
+	"net/netip"
 
+	"github.com/evergate/evergate/internal/clock"
+	"github.com/evergate/evergate/internal/config"
 	"github.com/evergate/evergate/internal/edge/proxy/upstream"
-	"github.com/evergate/evergate/internal/exchange"
 )
 
-// What Enter and Acquire answer when there is no server to be had. Both are
-// answered 503 with Retry-After.
-var (
-	ErrQueueFull     = errors.New("queue full")
-	ErrQueueDeadline = errors.New("waited too long in the queue")
-)
+// ErrNoServer is returned for the name of a server that the origin does not have.
+var ErrNoServer = errors.New("no such server")
 
-// Arrival is what the origin must know of a request to queue it and to choose.
-type Arrival struct {
-	Client    string // key for balance: client
-	Header    func(name string) string
-	Cookie    func(name string) string
-	Safe      bool  // GET, HEAD, OPTIONS: may be a trial of an ejected server
-	HeldBytes int64 // request body bytes held in memory while waiting; counts against queue.max_bytes
+// Resolver looks up the addresses of a host name; *net.Resolver is one.
+type Resolver interface {
+	// LookupNetIP returns the addresses of host; network is "ip".
+	LookupNetIP(ctx context.Context, network, host string) ([]netip.Addr, error)
 }
 
-// Wait says what an Arrival met in the queue.
-type Wait struct {
-	Queued   time.Duration // total, 0: did not wait
-	Position int           // on joining the queue, from 1; 0: did not wait
-	Estimate time.Duration // told on joining, 0: unknown
+// Options are what an Origin needs of its surroundings.
+type Options struct {
+	// NewTransport builds the transport to one server. It must not connect. Required.
+	NewTransport func(TransportSpec) (upstream.Transport, error)
+	// Resolver looks up host names. nil: the system's.
+	Resolver Resolver
+	// Logger gets every change of a server's state. nil: nowhere.
+	Logger *slog.Logger
+	// Metrics shows the origin to Prometheus. nil: not.
+	Metrics *Metrics
+	// Clock tells the time. Timers are real ones.
+	Clock clock.Clock
+	// Secret keeps the addresses in sticky cookies secret. The same one over
+	// restarts and on all nodes keeps visitors on their servers. Empty: drawn at
+	// random, and visitors are spread anew after a restart.
+	Secret []byte
+	// OnChange is called after every change of a server's state, without locks
+	// held, possibly from several goroutines at once. nil: not.
+	OnChange func(Change)
 }
 
-// Visit is one request inside an origin, from Enter to Leave: it holds the
-// origin's slot and its place in the order of arrival. Not safe for concurrent use.
-type Visit interface {
-	// Acquire chooses a server not in used (addresses as Lease.Server gives them)
-	// if one is eligible, else one of used, and takes a slot of it. It waits in
-	// the queue, at the place of the visit's arrival and up to its original
-	// deadline, while no server is eligible or none has a free slot. wait is false
-	// for "only if there is one now": then ErrQueueDeadline comes at once.
-	// Errors: ErrQueueFull, ErrQueueDeadline, or ctx.Err().
-	Acquire(ctx context.Context, used []string, wait bool) (Lease, error)
-	// Untried reports whether a server is eligible now that is not in used.
-	Untried(used []string) bool
-	// Wait is what was met in the queue so far.
-	Wait() Wait
-	// Leave frees the origin's slot. Exactly once.
-	Leave()
+// Origin is one configuration of a group of servers. The servers, their state,
+// the slots and the queue live in a group that is handed from one Origin to the
+// next over reloads (Reuse); requests that entered through an earlier Origin
+// wait in the same queue and are served by the servers configured last.
+//
+// Its life: New, Reuse if there was one of that name before, Start once nothing
+// can fail any more, Retire. Safe for concurrent use after Start.
+type Origin struct {
+	plan  *plan
+	group *group
 }
 
-// Lease is one server's slot, from Acquire to Done.
-type Lease interface {
-	Server() string // address, unique in the origin: the name in logs and metrics
-	Host() string   // value for Host if origins.NAME.host says server or a name; "" for the visitor's own
-	Transport() upstream.Transport
-	// SetCookie is the Set-Cookie value that makes the visitor stick to this
-	// server, "" when there is nothing to set.
-	SetCookie() string
-	// Report tells how the attempt ended, once, as soon as it is known (the
-	// response's head for a good one; again, as a failure, only if the body is
-	// cut short afterwards). status is 0 without a response. It moves the
-	// server's state (guide, section 4.1). Canceled never counts.
-	Report(outcome exchange.Outcome, status int)
-	// Dead reports whether the server died after the attempt: its next connect
-	// was refused, or checks fail, within within of the report (poison guard, 3.1(8)).
-	Dead(ctx context.Context, within time.Duration) bool
-	// Done frees the slot. Exactly once, after the response body's end.
-	Done()
+// New checks cfg and builds what it needs, without a connection or a look-up.
+// cfg must be complete (defaults filled in) and is not changed afterwards.
+func New(name string, cfg *config.Origin, o Options) (*Origin, error) {
+	if o.NewTransport == nil {
+		return nil, fmt.Errorf("new origin %s: no transport factory", name)
+	}
+	p, err := newPlan(cfg, o)
+	if err != nil {
+		return nil, fmt.Errorf("new origin %s: %w", name, err)
+	}
+	return &Origin{plan: p, group: newGroup(name, p, o)}, nil
 }
+
+// Reuse makes o go on with the servers, the state, the queue and the counters
+// of previous, the Origin of the same name before the reload. Nothing changes
+// for previous until Start. Call it between New and Start.
+func (o *Origin) Reuse(previous *Origin) { o.group = previous.group }
+
+// Start puts o's configuration in force, in place of the one before: servers
+// with the same address, TLS, transport and pool settings go on as they are, new
+// ones are checked at once, vanished ones finish what they have. It also starts
+// checks and look-ups.
+func (o *Origin) Start() { o.group.adopt(o.plan) }
+
+// Retire ends o. If another Origin took its group over, or o was never started,
+// that is all; else checks, look-ups and idle connections end when the last
+// visit has left. Visits that come later still find the servers as they were.
+func (o *Origin) Retire() { o.group.retire(o.plan) }
+
+// Enter takes a slot of the origin for a request, and waits for it in the queue
+// while there is none or the origin is paused. The Visit must be left.
+// Errors: ErrQueueFull, ErrQueueDeadline, or ctx.Err().
+func (o *Origin) Enter(ctx context.Context, a Arrival) (Visit, error) {
+	v, err := o.group.enter(ctx, a)
+	if err != nil {
+		return nil, err
+	}
+	return v, nil
+}
+
+// SetPaused closes or opens the gate: while it is closed, arrivals wait in the
+// queue, and so do requests whose server failed.
+func (o *Origin) SetPaused(paused bool) { o.group.setPaused(paused) }
+
+// SetMaxInFlight sets the bounds on requests under way, for the origin and for
+// each server without a bound of its own; 0 is unlimited. What is over a lowered
+// bound finishes.
+func (o *Origin) SetMaxInFlight(origin, server int) { o.group.setMaxInFlight(origin, server) }
+
+// SetServerState takes a server out of use (Draining, Maint) or gives it back
+// (Up: it comes back as its health says, slowly). reason is for the log.
+// Errors: ErrNoServer, or one that names an impossible state.
+func (o *Origin) SetServerState(server string, s State, reason string) error {
+	return o.group.setServerState(server, s, reason)
+}
+
+// Snapshot is the origin as it is now.
+func (o *Origin) Snapshot() Snapshot { return o.group.snapshot() }
