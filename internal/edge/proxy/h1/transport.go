@@ -224,6 +224,9 @@ func (t *Transport) Close() { t.pool.close() }
 // acquire gives a pooled connection that is believed to be alive, or a new one.
 // Errors are *upstream.Error.
 func (t *Transport) acquire(ctx context.Context, limit time.Time, fresh bool) (*conn, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, connectError(ctx, exchange.NotConnected, "wait for a connection", err)
+	}
 	for {
 		c, err := t.pool.get(ctx, limit)
 		if err != nil {
