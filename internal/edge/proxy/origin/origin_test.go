@@ -28,6 +28,7 @@ func TestNew_saysWhatIsWrong(t *testing.T) {
 	}{
 		{"a server without scheme", func(c *config.Origin) { c.Servers[0].URL = "10.0.0.1:80" }},
 		{"a server of another scheme", func(c *config.Origin) { c.Servers[0].URL = "ftp://10.0.0.1" }},
+		{"a server with a path", func(c *config.Origin) { c.Servers[0].URL = "http://10.0.0.1/app" }},
 		{"a unix socket without path", func(c *config.Origin) { c.Servers[0].URL = "unix:" }},
 		{"h2 without TLS", func(c *config.Origin) { c.Transport = "h2" }},
 		{"h2c with TLS", func(c *config.Origin) { c.Transport, c.Servers[0].URL = "h2c", "https://10.0.0.1" }},
@@ -520,12 +521,16 @@ func TestOrigin_recoveryDoesNotLetAllGoAtOnce(t *testing.T) {
 					}
 				}
 				most = max(most, served)
+				var done []*waiter // first look, then end them: ends serve others
 				for _, r := range all {
 					if r.served() {
-						r.finish(exchange.Success, 200)
+						done = append(done, r)
 					} else {
 						next = append(next, r)
 					}
+				}
+				for _, r := range done {
+					r.finish(exchange.Success, 200)
 				}
 				all = next
 				time.Sleep(100 * time.Millisecond)

@@ -50,6 +50,9 @@ func newTarget(cfg *config.Server, origin *config.Origin) (*target, error) {
 	if ports[u.Scheme] == "" || u.Hostname() == "" {
 		return nil, fmt.Errorf("server %q: want http://host:port, https://host:port or unix:/path", cfg.URL)
 	}
+	if u.Path != "" && u.Path != "/" || u.RawQuery != "" || u.Fragment != "" || u.User != nil {
+		return nil, fmt.Errorf("server %q: a server has no path, query or user; a route may rewrite the path", cfg.URL)
+	}
 	t.network, t.host, t.own = "tcp", u.Hostname(), u.Host
 	t.port = cmp.Or(u.Port(), ports[u.Scheme])
 	t.name = net.JoinHostPort(t.host, t.port)
