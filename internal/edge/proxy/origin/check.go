@@ -35,7 +35,9 @@ func (g *group) startChecks(again bool) {
 			continue
 		}
 		c := checker{g: g, s: s, cfg: active, transport: s.transport}
-		if active.Port != 0 && s.target.network == "tcp" {
+		// Where connections are counted, checks have their own: a busy server would
+		// else keep its checks waiting and be taken for a dead one.
+		if active.Port != 0 || s.target.origin.Pool.MaxOpen > 0 {
 			t, err := g.opts.NewTransport(s.target.checkSpec(s.address, active.Port))
 			if err != nil {
 				g.after = append(g.after, func() { g.log.Error("server is not checked", "server", s.name, "error", err) })

@@ -114,10 +114,13 @@ func (t *target) spec(address string) TransportSpec {
 	return s
 }
 
-// checkSpec is the transport for active checks on another port.
+// checkSpec is the transport for active checks that do not use that of traffic;
+// port 0 is the server's own, as it always is on a unix socket.
 func (t *target) checkSpec(address string, port int) TransportSpec {
-	host, _, _ := net.SplitHostPort(address)
-	s := t.spec(net.JoinHostPort(host, strconv.Itoa(port)))
+	if host, _, err := net.SplitHostPort(address); err == nil && port != 0 && t.network == "tcp" {
+		address = net.JoinHostPort(host, strconv.Itoa(port))
+	}
+	s := t.spec(address)
 	s.MaxOpen, s.MaxIdle = 0, 1
 	return s
 }

@@ -89,13 +89,25 @@ func writePair(t *testing.T, dir string, c tls.Certificate, age time.Duration) {
 // error and the name on the certificate that the client showed.
 func handshake(t *testing.T, client *tls.Config, cert tls.Certificate) (error, string) {
 	t.Helper()
-	a, b := net.Pipe()
+	l, err := net.Listen("tcp", "127.0.0.1:0") // a net.Pipe has no buffer: alerts would block
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	a, err := net.Dial("tcp", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
 	defer a.Close()
-	defer b.Close()
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
 	shown := make(chan string, 1)
 	go func() {
+		b, err := l.Accept()
+		if err != nil {
+			shown <- err.Error()
+			return
+		}
 		s := tls.Server(b, &tls.Config{Certificates: []tls.Certificate{cert}, ClientAuth: tls.RequestClientCert, SessionTicketsDisabled: true})
 		name := ""
 		if s.HandshakeContext(ctx) == nil {
@@ -106,7 +118,7 @@ func handshake(t *testing.T, client *tls.Config, cert tls.Certificate) (error, s
 		b.Close()
 		shown <- name
 	}()
-	err := tls.Client(a, client).HandshakeContext(ctx)
+	err = tls.Client(a, client).HandshakeContext(ctx)
 	a.Close()
 	return err, <-shown
 }

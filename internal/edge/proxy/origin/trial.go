@@ -31,7 +31,8 @@ func (g *group) beginTrials(now time.Time) {
 	}
 }
 
-// connectTrial makes the connection with which a trial begins.
+// connectTrial makes the connection with which a trial begins. It ends by
+// timeout at the latest, also when nobody is interested any more.
 func (g *group) connectTrial(s *server, gen uint64, timeout time.Duration) {
 	ctx, cancel := context.WithTimeout(context.Background(), max(timeout, time.Second))
 	err := s.transport.Probe(ctx)
