@@ -131,7 +131,7 @@ func (g *group) adopt(p *plan) {
 	}
 	g.resolveAll(p)
 	g.rebuild(now)
-	g.startChecks(!sameChecks(before.cfg.Health.Active, p.cfg.Health.Active))
+	g.startChecks(before.cfg.Host != p.cfg.Host || !sameChecks(before.cfg.Health.Active, p.cfg.Health.Active))
 	g.settle(now)
 	g.after = append(g.after, p.leftovers()...)
 }

@@ -231,6 +231,69 @@ func TestGroup_retireEndsWhenTheLastVisitHasLeft(t *testing.T) {
 	})
 }
 
+func TestGroup_aStoppedOriginMayBeTakenOver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := &world{}
+		o := w.open(t, withChecks(settingsFor(a1)))
+		time.Sleep(time.Second)
+		o.Retire()
+		next, err := New("shop", withChecks(settingsFor(a1)), w.options())
+		if err != nil {
+			t.Fatal(err)
+		}
+		next.Reuse(o)
+		next.Start()
+		defer next.Retire()
+		time.Sleep(time.Second)
+		synctest.Wait()
+		if s := next.Snapshot().Servers; len(s) != 1 || s[0].State != Up {
+			t.Errorf("servers %+v, want one with a new transport, up after new checks", s)
+		}
+		attempt(t, next, get, exchange.Success, 200)
+	})
+}
+
+func TestGroup_theHostThatServersGet(t *testing.T) {
+	w := &world{}
+	cfg := settingsFor(a1)
+	cfg.Host = "server"
+	o := w.open(t, cfg)
+	v := visitIn(t, o, get)
+	l := acquire(t, v)
+	if l.Host() != "10.0.0.1" || l.Transport() != w.server(s1) {
+		t.Errorf("Host %q, transport %v", l.Host(), l.Transport())
+	}
+	l.Done()
+	v.Leave()
+}
+
+func TestGroup_hashKeepsAKeyOnItsServer(t *testing.T) {
+	for _, key := range []string{"client", "header:X-User", "cookie:user"} {
+		t.Run(key, func(t *testing.T) {
+			w := &world{}
+			cfg := settingsFor(a1, a2)
+			cfg.Balance = config.Balance{Policy: "hash", Key: key}
+			o := w.open(t, cfg)
+			seen := make(map[string]bool)
+			for _, user := range []string{"ann", "bob", "cid", "dan", "eve", "fay", "gus", "hal"} {
+				of := func(string) string { return user }
+				home := ""
+				for range 10 {
+					s := attempt(t, o, Arrival{Client: user, Header: of, Cookie: of}, exchange.Success, 200)
+					if home != "" && s != home {
+						t.Fatalf("%s went to %s and %s", user, home, s)
+					}
+					home = s
+				}
+				seen[home] = true
+			}
+			if len(seen) != 2 {
+				t.Errorf("8 keys all went to one of two servers")
+			}
+		})
+	}
+}
+
 func TestGroup_anOriginThatNeverStartedLeavesNothing(t *testing.T) {
 	w := &world{}
 	o := w.open(t, settingsFor(a1))

@@ -214,11 +214,13 @@ func TestVisit_stress(t *testing.T) {
 	stop := make(chan struct{})
 	var chaos sync.WaitGroup
 	chaos.Go(func() {
+		tick := time.NewTicker(time.Millisecond)
+		defer tick.Stop()
 		for i := 0; ; i++ {
 			select {
 			case <-stop:
 				return
-			default:
+			case <-tick.C:
 			}
 			switch i % 4 {
 			case 0:
@@ -237,7 +239,6 @@ func TestVisit_stress(t *testing.T) {
 				next.Start()
 				next.Snapshot()
 			}
-			time.Sleep(time.Millisecond)
 		}
 	})
 	group.Wait()
