@@ -1,0 +1,142 @@
+package front
+
+import (
+	"context"
+	"crypto/tls"
+	"net"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"github.com/quic-go/quic-go/http3"
+)
+
+const (
+	h2StreamWindow = 64 << 10 // bytes a visitor may send on a stream before we read them
+	h2ConnWindow   = 1 << 20  // likewise on a whole connection
+	h2FrameSize    = 16 << 10 // largest frame read; RFC 9113 section 4.2 allows no less
+	h2TableSize    = 4 << 10  // HPACK table, each direction
+	h2PingAfter    = 30 * time.Second
+	h2PingTimeout  = 15 * time.Second
+)
+
+// generation is the servers made from one version of the settings. Connections
+// are born into the current generation and stay in it to their end, so that a
+// reload never pulls limits or timeouts from under a request.
+type generation struct {
+	front    *Front
+	settings *settings
+	server   *http.Server
+	h3       *http3.Server
+	h3TLS    *tls.Config // nil: no https listener
+	handoff  *handoff
+
+	started bool
+	open    atomic.Int64 // connections
+	retired atomic.Bool
+	done    chan struct{} // closed when server has returned
+}
+
+func newGeneration(f *Front, s *settings) *generation {
+	g := &generation{front: f, settings: s, handoff: newHandoff(), done: make(chan struct{})}
+	protocols := new(http.Protocols)
+	protocols.SetHTTP1(true)
+	protocols.SetHTTP2(true) // over TLS only: without TLS a visitor speaks HTTP/1
+	g.server = &http.Server{
+		Handler:                      f.root,
+		DisableGeneralOptionsHandler: true, // "OPTIONS *" is the handler's to answer
+		ReadHeaderTimeout:            s.limits.HeaderTimeout.D(),
+		IdleTimeout:                  s.limits.IdleTimeout.D(),
+		MaxHeaderBytes:               int(s.limits.HeaderBytes),
+		Protocols:                    protocols,
+		HTTP2: &http.HTTP2Config{
+			MaxConcurrentStreams:          s.limits.HTTP2Streams,
+			MaxReceiveBufferPerStream:     h2StreamWindow,
+			MaxReceiveBufferPerConnection: h2ConnWindow,
+			MaxReadFrameSize:              h2FrameSize,
+			MaxDecoderHeaderTableSize:     h2TableSize,
+			MaxEncoderHeaderTableSize:     h2TableSize,
+			SendPingTimeout:               h2PingAfter,
+			PingTimeout:                   h2PingTimeout,
+			// No WriteByteTimeout: it takes a full kernel buffer for a visitor that
+			// takes nothing. The connection's own watch asks the kernel instead.
+			CountError: f.metrics.http2Error,
+		},
+		ErrorLog: newErrorLog(f.log, f.metrics),
+		ConnContext: func(ctx context.Context, nc net.Conn) context.Context {
+			if v := visitorOfConn(nc); v != nil {
+				return context.WithValue(ctx, visitorKey{}, v)
+			}
+			return ctx
+		},
+		// The authority has seen the certificate; it wants nothing more.
+		TLSNextProto: map[string]func(*http.Server, *tls.Conn, http.Handler){
+			"acme-tls/1": func(_ *http.Server, c *tls.Conn, _ http.Handler) { c.Close() },
+		},
+	}
+	if s.tls != nil {
+		g.prepareHTTP3()
+	}
+	return g
+}
+
+// visitorOfConn finds our connection under what the http.Server serves.
+func visitorOfConn(nc net.Conn) *visitor {
+	if secure, ok := nc.(*tls.Conn); ok {
+		nc = secure.NetConn()
+	}
+	if c, ok := nc.(*conn); ok {
+		return &c.visitor
+	}
+	return nil
+}
+
+// start serves what deliver brings.
+func (g *generation) start() {
+	g.started = true
+	go func() {
+		defer close(g.done)
+		// Only Shutdown and Close end it; their callers hear of errors.
+		_ = g.server.Serve(g.handoff)
+	}()
+}
+
+// discard ends a generation that was prepared and never started.
+func (g *generation) discard() {
+	if !g.started {
+		g.handoff.Close()
+	}
+}
+
+// join and quit count the generation's connections; the last one of a retired
+// generation ends its server.
+func (g *generation) join() { g.open.Add(1) }
+
+func (g *generation) quit() {
+	if g.open.Add(-1) == 0 && g.retired.Load() {
+		g.handoff.Close()
+	}
+}
+
+// retire ends the server as soon as no connection is left. One that is being
+// delivered right now finds the handoff closed and goes to the next generation.
+func (g *generation) retire() {
+	g.retired.Store(true)
+	if g.open.Load() == 0 {
+		g.handoff.Close()
+	}
+}
+
+// ended reports whether nothing of a retired generation is left.
+func (g *generation) ended() bool {
+	return g.retired.Load() && g.open.Load() == 0
+}
+
+// serveConn gives c to the server. It reports false when the server has ended.
+func (g *generation) serveConn(c *conn) bool {
+	var nc net.Conn = c
+	if c.secure {
+		nc = tls.Server(c, g.settings.tls)
+	}
+	return g.handoff.deliver(nc)
+}

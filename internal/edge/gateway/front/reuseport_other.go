@@ -1,0 +1,10 @@
+//go:build !unix
+
+package front
+
+import (
+	"errors"
+	"syscall"
+)
+
+func setReusePort(syscall.RawConn, bool) error { return errors.ErrUnsupported }
