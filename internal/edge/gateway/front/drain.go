@@ -40,9 +40,7 @@ func (f *Front) Drain(ctx context.Context, d config.Drain, hooks Hooks) error {
 	}
 	pause(ctx, d.AcceptGrace.D())
 
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.closed {
+	if !f.close() {
 		return ErrDrained
 	}
 	f.leaving.Store(true)
@@ -63,10 +61,19 @@ func (f *Front) Drain(ctx context.Context, d config.Drain, hooks Hooks) error {
 	return nil
 }
 
-// stopAccepting takes what the kernel has queued, closes every socket, and
-// returns when nothing new can come. The caller holds mu.
-func (f *Front) stopAccepting() {
+// close makes Apply refuse, so that the listeners and generations change no more.
+// It reports false if somebody did so before.
+func (f *Front) close() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	first := !f.closed
 	f.closed = true
+	return first
+}
+
+// stopAccepting takes what the kernel has queued, closes every socket, and
+// returns when nothing new can come. The front is closed.
+func (f *Front) stopAccepting() {
 	for _, s := range f.sockets {
 		s.altSvc.Store(nil)
 		s.stop()
@@ -83,7 +90,8 @@ func (f *Front) stopAccepting() {
 }
 
 // waitForRequests waits until every request has been answered and every
-// connection closed, upgraded ones aside, or ctx ends. The caller holds mu.
+// connection closed, upgraded ones aside, or ctx ends. The front is
+// closed.
 func (f *Front) waitForRequests(ctx context.Context) {
 	var servers sync.WaitGroup
 	for _, g := range f.generations() {
@@ -127,7 +135,7 @@ func pause(ctx context.Context, d time.Duration) bool {
 }
 
 // force cuts what is left and ends every goroutine. It returns the number of
-// connections that were open. The caller holds mu.
+// connections that were open. The front is closed.
 func (f *Front) force() int {
 	f.live.Lock()
 	left := make([]*conn, 0, len(f.conns))
@@ -156,7 +164,5 @@ func (f *Front) force() int {
 		}
 	}
 	f.ladder.close()
-	f.old = nil
 	return cut
 }
-

@@ -33,7 +33,7 @@ type Certificates interface {
 }
 
 // Refuse answers a request that the front itself turns away. reason is a word
-// of a closed list: "memory" (503) or "misdirected" (421). retryAfter is 0 where
+// of a closed list: "memory" (503), "misdirected" (421) or "version" (505). retryAfter is 0 where
 // no Retry-After is due.
 type Refuse func(w http.ResponseWriter, r *http.Request, status int, reason string, retryAfter time.Duration)
 
@@ -211,15 +211,15 @@ func (f *Front) Addresses() (http, https []string) {
 // Close ends the front at once, without drain: every listener, connection and
 // goroutine. It may be called twice, and after Drain.
 func (f *Front) Close() error {
-	f.mu.Lock()
-	defer f.mu.Unlock()
+	f.close()
+	f.leaving.Store(true)
 	f.stopAccepting()
 	f.force()
 	return nil
 }
 
-// generations returns every generation that may have connections. The caller
-// holds mu.
+// generations returns every generation that may have connections. The front is
+// closed.
 func (f *Front) generations() []*generation {
 	all := f.old
 	if g := f.current.Load(); g != nil {

@@ -28,6 +28,12 @@ func (f *Front) serve(w http.ResponseWriter, r *http.Request) {
 	level := f.ladder.level.Load()
 	f.announce(w, r, v, level)
 	switch {
+	case r.Method == "PRI":
+		// The preface of HTTP/2 where HTTP/1 was agreed on; net/http lets it pass for a
+		// request (RFC 9113 section 3.4).
+		w.Header()["Connection"] = connectionClose
+		f.metrics.requestsRefused.WithLabelValues("version").Inc()
+		f.refuse(w, r, http.StatusHTTPVersionNotSupported, "version", 0)
 	case level >= refuseRequests:
 		f.metrics.requestsRefused.WithLabelValues("memory").Inc()
 		f.refuse(w, r, http.StatusServiceUnavailable, "memory", retryAfterMemory)

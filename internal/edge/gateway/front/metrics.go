@@ -27,7 +27,7 @@ func newMetrics(f *Front, r prometheus.Registerer) *metrics {
 			Name: "evergate_streams_stalled_total", Help: "HTTP/2 and HTTP/3 streams cut because the visitor kept their window shut."}),
 		resetStreams: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "evergate_streams_reset_total", Help: "HTTP/2 and HTTP/3 streams that ended before their answer."}),
-		requestsRefused: vec("evergate_front_requests_refused_total", "Requests answered by the front itself: memory (503), misdirected (421).", "why"),
+		requestsRefused: vec("evergate_front_requests_refused_total", "Requests answered by the front itself: memory (503), misdirected (421), version (505).", "why"),
 		http2Errors:     vec("evergate_http2_errors_total", "Errors of HTTP/2 visitors, in the words of net/http.", "type"),
 		serverErrors:    vec("evergate_server_errors_total", "What net/http could only log: tls_handshake, panic, other.", "kind"),
 	}

@@ -24,9 +24,12 @@ func (c *conn) introduce(timeout time.Duration) error {
 		return fmt.Errorf("set the time for the PROXY header: %w", err)
 	}
 	reader := bufio.NewReaderSize(c.TCPConn, proxyBuffer)
-	header, err := proxyproto.Read(reader)
+	source, destination, err := readIntroduction(reader)
 	if err != nil {
 		return fmt.Errorf("read the PROXY header: %w", err)
+	}
+	if source != nil {
+		c.address, c.remote, c.local = addressOf(source), source, destination
 	}
 	if n := reader.Buffered(); n > 0 {
 		ahead, err := reader.Peek(n)
@@ -39,22 +42,25 @@ func (c *conn) introduce(timeout time.Duration) error {
 	if err := c.SetReadDeadline(time.Time{}); err != nil {
 		return fmt.Errorf("clear the time for the PROXY header: %w", err)
 	}
+	return nil
+}
+
+// readIntroduction reads one PROXY header and not a byte more. Both addresses are
+// nil if it names none.
+func readIntroduction(r *bufio.Reader) (source, destination *net.TCPAddr, err error) {
+	header, err := proxyproto.Read(r)
+	if err != nil {
+		return nil, nil, err
+	}
 	if header.Command.IsLocal() {
-		return nil
+		return nil, nil, nil
 	}
 	source, destination, ok := header.TCPAddrs()
 	if !ok {
-		return nil // a unix socket in front of the balancer: there is no address
+		return nil, nil, nil // a unix socket or UDP before the balancer: no address for us
 	}
-	return c.believe(source, destination)
-}
-
-// believe takes the addresses of a PROXY header.
-func (c *conn) believe(source, destination *net.TCPAddr) error {
-	address := addressOf(source)
-	if !address.IsValid() || source.Port == 0 && address.IsUnspecified() {
-		return fmt.Errorf("read the PROXY header: no visitor has the address %s", source)
+	if !addressOf(source).IsValid() || addressOf(source).IsUnspecified() {
+		return nil, nil, fmt.Errorf("no visitor has the address %s", source)
 	}
-	c.address, c.remote, c.local = address, source, destination
-	return nil
+	return source, destination, nil
 }
