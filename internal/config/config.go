@@ -188,6 +188,8 @@ type AccessLog struct {
 	File string `yaml:"file" default:"stdout" path:"true" words:"stdout|off"`
 	// Lines that may wait for the disk; when it is full, lines are dropped and counted.
 	Buffer int `yaml:"buffer" default:"8192" min:"64" max:"1000000"`
+	// Query parameters whose values are logged as "***", in the target and in the referer; "*" is all of them.
+	RedactQuery []string `yaml:"redact_query" default:"[access_token, api_key, apikey, code, id_token, password, refresh_token, secret, sig, signature, token]"`
 }
 
 // Drain is how a stop proceeds on SIGTERM.

@@ -33,6 +33,9 @@ type Exchange struct {
 	Path   string // normal form, before strip_prefix and rewrite
 	Query  string // byte for byte as sent, without "?"
 
+	UserAgent string // as sent, for the log
+	Referer   string // as sent, for the log
+
 	// Written by routing.
 	Site   string // first host name of the site, "" while unknown
 	Route  string // the route's name, "" while unknown
@@ -56,6 +59,9 @@ type Exchange struct {
 	Status   int    // status sent; 499 when the visitor left before one
 	Abort    string // why the response was cut: "client_gone", "upstream_cut", ...
 	Upgraded bool   // the connection became a tunnel
+
+	// Duration is the time from Start to the last byte, for the observers.
+	Duration time.Duration
 }
 
 // TLS holds the facts of the visitor's TLS connection. The zero value means plain HTTP.
