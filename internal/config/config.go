@@ -5,8 +5,15 @@
 // The doc comment of a field is its manual, the tag `default` its default (in
 // the notation of the file), `min` and `max` its bounds (numbers, durations,
 // sizes), `enum` the words it may be (separated by "|"), and `required:"true"`
-// says that the key must be there. The reader, the reference and the schema
-// all work from these tags, so that they cannot disagree.
+// says that the key must be there. `path:"true"` is a path, counted from the
+// folder of the file unless it is one of `words`. `short` names the one key that
+// a plain value in place of a block stands for. The reader, the reference and
+// the schema all work from these tags, so that they cannot disagree.
+//
+// Three steps make a Config: the YAML is parsed into nodes, which know their
+// lines; the reader walks the nodes into the structs; the checker holds the whole
+// against the rules that no single key can tell. Every step notes all problems
+// that it finds and goes on with what is left.
 package config
 
 // Config is the whole file. A loaded Config is immutable, has every default
@@ -39,6 +46,19 @@ type Config struct {
 	// File is the path of the file that was read, Dir its folder. Not keys.
 	File string `yaml:"-"`
 	Dir  string `yaml:"-"`
+
+	places map[string]place `yaml:"-"` // of each path that was given
+}
+
+// Place is where in the file path stands ("origins.booking.servers[0]"), or the
+// nearest block around it: line and column from 1, 0 if nothing is known.
+func (c *Config) Place(path string) (line, column int) {
+	for {
+		if p, ok := c.places[path]; ok || path == "" {
+			return p.line, p.column
+		}
+		path = parent(path)
+	}
 }
 
 // Node is this process.
@@ -46,7 +66,7 @@ type Node struct {
 	// Name of this node in logs and metrics. Empty: the machine's host name.
 	Name string `yaml:"name"`
 	// Folder for certificates, spilled request bodies and the admin socket. Made (0700) when missing.
-	DataDir string `yaml:"data_dir" default:"./evergate-data"`
+	DataDir string `yaml:"data_dir" default:"./evergate-data" path:"true"`
 }
 
 // Listen holds the listening addresses.
@@ -97,9 +117,10 @@ type ACME struct {
 	DirectoryCA string `yaml:"directory_ca" path:"true"`
 	// The challenges that may be used.
 	Challenges []string `yaml:"challenges" default:"[http-01, tls-alpn-01]" enum:"http-01|tls-alpn-01"`
-	// Ports on which the authority is answered, if the public ports 80 and 443 are mapped to others here. 0: those of listen.
+	// Port on which http-01 is answered, if the public port 80 is mapped to another here. 0: that of listen.http.
 	HTTPPort int `yaml:"http_port" default:"0" min:"0" max:"65535"`
-	TLSPort  int `yaml:"tls_port" default:"0" min:"0" max:"65535"`
+	// Port on which tls-alpn-01 is answered, if the public port 443 is mapped to another here. 0: that of listen.https.
+	TLSPort int `yaml:"tls_port" default:"0" min:"0" max:"65535"`
 	// Share of a certificate's life that is left when it is renewed.
 	RenewAt float64 `yaml:"renew_at" default:"0.33" min:"0.01" max:"0.99"`
 }

@@ -3,7 +3,7 @@ package config
 // Origin is a named group of servers that answer the same requests.
 type Origin struct {
 	// The servers: addresses, or blocks with more settings.
-	Servers []*Server `yaml:"servers" required:"true"`
+	Servers []*Server `yaml:"servers" required:"true" short:"url"`
 	// How a server is chosen.
 	Balance Balance `yaml:"balance" short:"policy"`
 	// Keep a visitor on the same server by a cookie.
@@ -220,7 +220,8 @@ type RetryReplay struct {
 	RouteMax Size `yaml:"route_max" default:"16MiB"`
 }
 
-// RetryOverride is a route's own retry settings; nil fields are the origin's.
+// RetryOverride is a route's own retry settings; keys not given are the origin's.
+// The budget is the origin's alone: it bounds what all its routes may add.
 type RetryOverride struct {
 	// See origins.NAME.retry.attempts.
 	Attempts *int `yaml:"attempts" min:"1" max:"10"`
@@ -240,14 +241,18 @@ type RetryOverride struct {
 	TryTimeout *Duration `yaml:"try_timeout"`
 	// See origins.NAME.retry.min_try.
 	MinTry *Duration `yaml:"min_try"`
+	// See origins.NAME.retry.backoff; keys not given are the origin's.
+	Backoff *Backoff `yaml:"backoff"`
 	// See origins.NAME.retry.hold_body.
 	HoldBody *Size `yaml:"hold_body"`
 	// See origins.NAME.retry.hold_response.
 	HoldResponse *Size `yaml:"hold_response"`
-	// See origins.NAME.retry.replay.
+	// See origins.NAME.retry.replay; keys not given are the origin's.
 	Replay *RetryReplay `yaml:"replay"`
 	// See origins.NAME.retry.generate_key.
 	GenerateKey *bool `yaml:"generate_key"`
+	// See origins.NAME.retry.not_processed_header.
+	NotProcessedHeader *string `yaml:"not_processed_header"`
 	// See origins.NAME.retry.dry_run.
 	DryRun *bool `yaml:"dry_run"`
 }

@@ -2,37 +2,60 @@ package config
 
 import (
 	"fmt"
-	"math"
-	"path/filepath"
 	"reflect"
-	"regexp"
-	"slices"
-	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"go.yaml.in/yaml/v3"
 )
 
-// Bounds on what a file may ask of the reader: aliases can make a small file
-// expand without end.
+// Bounds on what a file may ask of the reader. Aliases can make a small file
+// expand without end, and one mistake can be made very often.
 const (
-	maxNodes = 200_000
-	maxDepth = 50
+	maxNodes    = 200_000
+	maxProblems = 1_000
+	maxName     = 200 // bytes of a name in a block of names
+	maxQuoted   = 400 // bytes of a text that a problem repeats
 )
 
 // reader walks the node tree of one file into structs and collects problems.
 type reader struct {
-	file string
-	dir  string
+	file string // what problems call it
+	dir  string // from which relative paths count; "" leaves them as they are
 	env  func(string) (string, bool)
 
-	nodes    int
+	nodes    int // read so far, aliases followed
 	problems []Problem
-	at       map[string]*yaml.Node // where each path stands in the file
+	at       map[string]*yaml.Node // where each path that was given stands
+	names    map[string]*yaml.Node // where the name of each named block stands
+	unread   map[string]bool       // paths whose value could not be used
+	marred   map[string]bool       // blocks in which something, at any depth, could not be used
+	defaults map[string]*yaml.Node // parsed default tags
+	filler   *reader               // reads them
 }
 
-// problem notes that something is wrong at n.
-func (r *reader) problem(n *yaml.Node, path, format string, args ...any) {
+func newReader(file, dir string, env func(string) (string, bool)) *reader {
+	return &reader{
+		file: file, dir: dir, env: env,
+		at: map[string]*yaml.Node{}, names: map[string]*yaml.Node{},
+		unread: map[string]bool{}, marred: map[string]bool{}, defaults: map[string]*yaml.Node{},
+	}
+}
+
+// add notes that something is wrong at n.
+func (r *reader) add(n *yaml.Node, path, format string, args ...any) {
+	switch {
+	case len(r.problems) > maxProblems:
+		return
+	case len(r.problems) == maxProblems:
+		r.problems = append(r.problems, Problem{File: r.file, Message: fmt.Sprintf("more than %d problems; the rest is not shown", maxProblems)})
+		return
+	}
+	for i, a := range args {
+		if s, ok := a.(string); ok && len(s) > maxQuoted {
+			args[i] = strings.ToValidUTF8(s[:maxQuoted], "") + "..."
+		}
+	}
 	p := Problem{File: r.file, Path: path, Message: fmt.Sprintf(format, args...)}
 	if n != nil {
 		p.Line, p.Column = n.Line, n.Column
@@ -40,31 +63,71 @@ func (r *reader) problem(n *yaml.Node, path, format string, args ...any) {
 	r.problems = append(r.problems, p)
 }
 
-// fill gives v, a struct, the defaults of its tags, all the way down. Pointers,
-// maps and slices without a default stay nil.
+// problem notes that the value at path cannot be used: what else would be wrong
+// with it is a consequence, and not told.
+func (r *reader) problem(n *yaml.Node, path, format string, args ...any) {
+	r.stray(n, path, format, args...)
+	r.unread[path] = true
+}
+
+// stray notes that something in the block around path cannot be used, so that
+// what seems to be missing there may be what was meant.
+func (r *reader) stray(n *yaml.Node, path, format string, args ...any) {
+	r.add(n, path, format, args...)
+	for path != "" {
+		path = parent(path)
+		r.marred[path] = true
+	}
+}
+
+// spend counts a node, and reports whether the file may have it.
+func (r *reader) spend(n *yaml.Node, path string) bool {
+	if r.nodes++; r.nodes == maxNodes+1 {
+		r.problem(n, path, "the file is too large once its aliases are followed")
+	}
+	return r.nodes <= maxNodes
+}
+
+// fill gives v, if it is a block, the defaults of its tags, all the way down.
+// Pointers, maps and lists without a default stay nil.
 func (r *reader) fill(v reflect.Value) {
 	t := v.Type()
+	if !isBlock(t) {
+		return
+	}
 	for i := range t.NumField() {
 		f := t.Field(i)
 		if f.Tag.Get("yaml") == "-" {
 			continue
 		}
-		if text, ok := f.Tag.Lookup("default"); ok {
-			var doc yaml.Node
-			if err := yaml.Unmarshal([]byte(text), &doc); err != nil || len(doc.Content) != 1 {
-				panic("config: bad default of " + t.Name() + "." + f.Name) // a mistake in this package; a test loads them all
-			}
-			sub := &reader{file: "default", env: r.env}
-			sub.value(doc.Content[0], v.Field(i), f.Name, "")
-			if len(sub.problems) > 0 {
-				panic("config: " + sub.problems[0].String())
-			}
+		text, ok := f.Tag.Lookup("default")
+		if !ok {
+			r.fill(v.Field(i))
 			continue
 		}
-		if f.Type.Kind() == reflect.Struct && !isScalar(f.Type) {
-			r.fill(v.Field(i))
+		if r.filler == nil {
+			r.filler = newReader("default", "", r.env)
+		}
+		r.filler.nodes = 0
+		r.filler.value(r.defaultNode(text), v.Field(i), t.Name()+"."+f.Name, f.Tag)
+		if len(r.filler.problems) > 0 {
+			panic("config: " + r.filler.problems[0].String()) // a mistake in this package; a test fills everything
 		}
 	}
+}
+
+// defaultNode is the text of a default tag as if it stood in a file.
+func (r *reader) defaultNode(text string) *yaml.Node {
+	n := r.defaults[text]
+	if n == nil {
+		var doc yaml.Node
+		if err := yaml.Unmarshal([]byte(text), &doc); err != nil || len(doc.Content) != 1 {
+			panic("config: default " + text) // likewise
+		}
+		n = doc.Content[0]
+		r.defaults[text] = n
+	}
+	return n
 }
 
 var (
@@ -72,18 +135,10 @@ var (
 	sizeType     = reflect.TypeFor[Size]()
 	prefixType   = reflect.TypeFor[Prefix]()
 	listType     = reflect.TypeFor[StringList]()
-	serverType   = reflect.TypeFor[Server]()
 )
 
-func isScalar(t reflect.Type) bool { return t == prefixType }
-
-// shorthand is the field that a scalar stands for, "" if t must be a block.
-func shorthand(t reflect.Type, tag reflect.StructTag) string {
-	if t == serverType {
-		return "url"
-	}
-	return tag.Get("short")
-}
+// isBlock reports whether values of t are blocks of keys.
+func isBlock(t reflect.Type) bool { return t.Kind() == reflect.Struct && t != prefixType }
 
 func join(path, key string) string {
 	if path == "" {
@@ -92,73 +147,119 @@ func join(path, key string) string {
 	return path + "." + key
 }
 
-// value reads n into v. tag is the one of the field that holds v.
-func (r *reader) value(n *yaml.Node, v reflect.Value, path string, tag reflect.StructTag) {
-	if r.nodes++; r.nodes > maxNodes {
-		if r.nodes == maxNodes+1 {
-			r.problem(n, path, "the file is too large once its aliases are followed")
-		}
-		return
-	}
-	if strings.Count(path, ".")+strings.Count(path, "[") > maxDepth {
-		r.problem(n, path, "nested too deeply")
-		return
-	}
-	if r.at != nil {
-		r.at[path] = n
-	}
+// resolved is n, or what the alias n stands for.
+func resolved(n *yaml.Node) *yaml.Node {
 	if n.Kind == yaml.AliasNode {
-		n = n.Alias
+		return n.Alias
 	}
-	if n.Kind == yaml.ScalarNode && n.Tag == "!!null" {
-		return // "key:" with nothing behind it: the default
+	return n
+}
+
+// isNull reports whether nothing is written: "key:", "key: ~" or "key: null".
+func isNull(n *yaml.Node) bool {
+	n = resolved(n)
+	return n.Kind == yaml.ScalarNode && n.Tag == "!!null"
+}
+
+// value reads n into v, which has its default already. tag is the one of the
+// field that holds v.
+func (r *reader) value(n *yaml.Node, v reflect.Value, path string, tag reflect.StructTag) {
+	if !r.spend(n, path) {
+		return
+	}
+	r.at[path] = n
+	n = resolved(n)
+	if n.Style&yaml.TaggedStyle != 0 && !plainTags[n.Tag] {
+		r.problem(n, path, "the tag %s is not read; take it out", n.Tag)
+		return
+	}
+	if isNull(n) {
+		if v.Kind() == reflect.Pointer && isBlock(v.Type().Elem()) {
+			r.problem(n, path, "is empty; write {} for its defaults, or take it out")
+		}
+		return // the default
 	}
 	switch {
 	case v.Kind() == reflect.Pointer:
-		if v.IsNil() {
-			v.Set(reflect.New(v.Type().Elem()))
-			if v.Elem().Kind() == reflect.Struct && !isScalar(v.Type().Elem()) {
-				r.fill(v.Elem())
-			}
-		}
-		r.value(n, v.Elem(), path, tag)
-	case v.Type() == listType && n.Kind == yaml.ScalarNode:
-		if s, ok := r.text(n, path); ok {
-			v.Set(reflect.ValueOf(StringList{s}))
-		}
-	case v.Kind() == reflect.Struct && !isScalar(v.Type()):
+		r.pointer(n, v, path, tag)
+	case isBlock(v.Type()):
 		r.block(n, v, path, tag)
 	case v.Kind() == reflect.Map:
 		r.mapping(n, v, path, tag)
+	case v.Type() == listType && n.Kind == yaml.ScalarNode:
+		one := reflect.New(v.Type().Elem()).Elem()
+		r.scalar(n, one, path, tag)
+		v.Set(reflect.ValueOf(StringList{one.String()}))
 	case v.Kind() == reflect.Slice:
-		if n.Kind != yaml.SequenceNode {
-			r.problem(n, path, "wants a list such as [a, b], not %s", kindName(n))
-			return
-		}
-		list := reflect.MakeSlice(v.Type(), 0, len(n.Content))
-		for i, c := range n.Content {
-			one := reflect.New(v.Type().Elem()).Elem()
-			before := len(r.problems)
-			r.value(c, one, fmt.Sprintf("%s[%d]", path, i), tag)
-			if one.Kind() == reflect.Pointer && one.IsNil() {
-				if len(r.problems) == before {
-					r.problem(c, fmt.Sprintf("%s[%d]", path, i), "is empty; write a value or take the line out")
-				}
-				continue
-			}
-			list = reflect.Append(list, one)
-		}
-		v.Set(list)
+		r.list(n, v, path, tag)
 	default:
 		r.scalar(n, v, path, tag)
 	}
+}
+
+// plainTags are those that YAML gives by itself; writing them changes nothing.
+var plainTags = map[string]bool{
+	"!!str": true, "!!int": true, "!!float": true, "!!bool": true, "!!null": true, "!!map": true, "!!seq": true,
+}
+
+// pointer reads a value that need not be there. One that cannot be used stays nil,
+// unless it is a block, of which the rest may be good.
+func (r *reader) pointer(n *yaml.Node, v reflect.Value, path string, tag reflect.StructTag) {
+	one := reflect.New(v.Type().Elem())
+	r.fill(one.Elem())
+	r.value(n, one.Elem(), path, tag)
+	if isBlock(one.Elem().Type()) || !r.unread[path] {
+		v.Set(one)
+	}
+}
+
+func (r *reader) list(n *yaml.Node, v reflect.Value, path string, tag reflect.StructTag) {
+	if n.Kind != yaml.SequenceNode {
+		r.problem(n, path, "wants a list such as [a, b], not %s", kindName(n))
+		return
+	}
+	list := reflect.MakeSlice(v.Type(), 0, len(n.Content))
+	words := map[string]bool{}
+	for i, c := range n.Content {
+		at := fmt.Sprintf("%s[%d]", path, i)
+		if !r.spend(c, at) {
+			return
+		}
+		one := r.element(c, v.Type().Elem(), at, tag)
+		if tag.Get("enum") != "" {
+			if words[one.String()] && !r.unread[at] {
+				r.problem(c, at, "%q stands twice; keep one", one.String())
+			}
+			words[one.String()] = true
+		}
+		list = reflect.Append(list, one)
+	}
+	v.Set(list)
+}
+
+// element reads one value of a list or of a block of names. It is there even if
+// it could not be read, so that those behind it keep their numbers.
+func (r *reader) element(n *yaml.Node, t reflect.Type, path string, tag reflect.StructTag) reflect.Value {
+	one := reflect.New(t).Elem()
+	inner := one
+	if t.Kind() == reflect.Pointer {
+		one.Set(reflect.New(t.Elem()))
+		inner = one.Elem()
+	}
+	r.fill(inner)
+	if isNull(n) {
+		r.problem(n, path, "is empty; write a value, or take it out")
+	} else {
+		r.value(n, inner, path, tag)
+	}
+	return one
 }
 
 // block reads a mapping into a struct.
 func (r *reader) block(n *yaml.Node, v reflect.Value, path string, tag reflect.StructTag) {
 	t := v.Type()
 	if n.Kind == yaml.ScalarNode {
-		if short := shorthand(t, tag); short != "" {
+		if short := tag.Get("short"); short != "" {
 			i := fieldIndex(t, short)
 			r.value(n, v.Field(i), join(path, short), t.Field(i).Tag)
 			return
@@ -169,51 +270,48 @@ func (r *reader) block(n *yaml.Node, v reflect.Value, path string, tag reflect.S
 		return
 	}
 	seen := map[string]int{}
+	merged := false
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		k, c := n.Content[i], n.Content[i+1]
+		if !r.spend(k, path) {
+			return
+		}
 		if k.Kind != yaml.ScalarNode {
-			r.problem(k, path, "a key must be a plain word")
+			r.stray(k, path, "a key must be a plain word")
 			continue
 		}
+		at := join(path, k.Value)
 		if k.Tag == "!!merge" {
-			r.problem(k, join(path, k.Value), "merge keys are not read; repeat the keys, or use an alias for a whole block")
+			merged = true
+			r.stray(k, at, "merge keys are not read; repeat the keys, or use an alias for a whole block")
+			continue
+		}
+		f := fieldIndex(t, k.Value)
+		if f < 0 {
+			r.stray(k, join(path, shortened(k.Value)), "unknown key%s", suggest(k.Value, t))
 			continue
 		}
 		if line, ok := seen[k.Value]; ok {
-			r.problem(k, join(path, k.Value), "stands twice, first in line %d; keep one", line)
+			r.stray(k, at, "stands twice, first in line %d; keep one", line)
 			continue
 		}
 		seen[k.Value] = k.Line
-		f := fieldIndex(t, k.Value)
-		if f < 0 {
-			r.problem(k, join(path, k.Value), "unknown key%s", suggest(k.Value, t))
-			continue
-		}
-		r.value(c, v.Field(f), join(path, k.Value), t.Field(f).Tag)
+		r.value(c, v.Field(f), at, t.Field(f).Tag)
 	}
 	for i := range t.NumField() {
 		f := t.Field(i)
+		key := f.Tag.Get("yaml")
 		if f.Tag.Get("required") != "true" {
 			continue
 		}
-		if _, ok := seen[f.Tag.Get("yaml")]; !ok {
-			r.problem(n, join(path, f.Tag.Get("yaml")), "is missing")
-		} else if isEmpty(v.Field(i)) && !r.hasProblem(join(path, f.Tag.Get("yaml"))) {
-			r.problem(n, join(path, f.Tag.Get("yaml")), "must not be empty")
+		at := join(path, key)
+		if _, given := seen[key]; !given {
+			if !merged {
+				r.problem(n, at, "is missing")
+			}
+		} else if f.Type.Kind() != reflect.Struct && v.Field(i).Len() == 0 && !r.unread[at] {
+			r.problem(r.at[at], at, "must not be empty")
 		}
-	}
-}
-
-func (r *reader) hasProblem(path string) bool {
-	return slices.ContainsFunc(r.problems, func(p Problem) bool { return strings.HasPrefix(p.Path, path) })
-}
-
-func isEmpty(v reflect.Value) bool {
-	switch v.Kind() {
-	case reflect.Slice, reflect.Map, reflect.String:
-		return v.Len() == 0
-	default:
-		return false
 	}
 }
 
@@ -238,156 +336,36 @@ func (r *reader) mapping(n *yaml.Node, v reflect.Value, path string, tag reflect
 	m := reflect.MakeMapWithSize(v.Type(), len(n.Content)/2)
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		k, c := n.Content[i], n.Content[i+1]
-		at := join(path, k.Value)
-		if k.Kind != yaml.ScalarNode || k.Value == "" {
-			r.problem(k, path, "a name must be a plain word")
+		if !r.spend(k, path) {
+			return
+		}
+		at := join(path, shortened(k.Value))
+		switch {
+		case k.Kind != yaml.ScalarNode || isNull(k) || k.Value == "":
+			r.stray(k, path, "a name must be a plain word")
+			continue
+		case k.Tag == "!!merge":
+			r.stray(k, at, "merge keys are not read; repeat the names")
+			continue
+		case len(k.Value) > maxName || !utf8.ValidString(k.Value):
+			r.stray(k, at, "a name is at most %d characters long", maxName)
+			continue
+		case m.MapIndex(reflect.ValueOf(k.Value)).IsValid():
+			r.stray(k, at, "stands twice, first in line %d; keep one", r.names[at].Line)
 			continue
 		}
-		if k.Tag == "!!merge" {
-			r.problem(k, at, "merge keys are not read; repeat the keys, or use an alias for a whole block")
-			continue
-		}
-		if m.MapIndex(reflect.ValueOf(k.Value)).IsValid() {
-			r.problem(k, at, "stands twice; keep one")
-			continue
-		}
-		one := reflect.New(v.Type().Elem()).Elem()
-		r.value(c, one, at, tag)
-		if one.Kind() == reflect.Pointer && one.IsNil() {
-			r.problem(k, at, "is empty; write its keys or take it out")
-			continue
-		}
-		m.SetMapIndex(reflect.ValueOf(k.Value), one)
+		r.names[at] = k
+		m.SetMapIndex(reflect.ValueOf(k.Value), r.element(c, v.Type().Elem(), at, tag))
 	}
 	v.Set(m)
 }
 
-// text is the string of a scalar, environment variables filled in.
-func (r *reader) text(n *yaml.Node, path string) (string, bool) {
-	if n.Kind != yaml.ScalarNode {
-		r.problem(n, path, "wants one value, not %s", kindName(n))
-		return "", false
+// shortened is a key that is fit to stand in a path.
+func shortened(key string) string {
+	if len(key) <= maxName {
+		return key
 	}
-	ok := true
-	out := variable.ReplaceAllStringFunc(n.Value, func(m string) string {
-		if m == "$${" {
-			return "${"
-		}
-		name := m[2 : len(m)-1]
-		value, set := r.env(name)
-		if !set {
-			r.problem(n, path, "environment variable %s is not set; set it, or write $${ for a plain ${", name)
-			ok = false
-		}
-		return value
-	})
-	return out, ok
-}
-
-// variable is ${NAME}, or the escape $${ .
-var variable = regexp.MustCompile(`\$\$\{|\$\{[A-Za-z_][A-Za-z0-9_]*\}`)
-
-// scalar reads one value.
-func (r *reader) scalar(n *yaml.Node, v reflect.Value, path string, tag reflect.StructTag) {
-	s, ok := r.text(n, path)
-	if !ok {
-		return
-	}
-	switch {
-	case v.Type() == durationType:
-		d, err := parseDuration(s)
-		if err != nil {
-			r.problem(n, path, "%q is not a time; write one such as 250ms, 5s or 1h30m", s)
-			return
-		}
-		v.SetInt(int64(d))
-		r.bounds(n, path, tag, float64(d), func(t string) float64 { d, _ := parseDuration(t); return float64(d) })
-	case v.Type() == sizeType:
-		size, err := parseSize(s)
-		if err != nil {
-			r.problem(n, path, "%q is not a size; write one such as 512, 64KiB or 1GB", s)
-			return
-		}
-		v.SetInt(int64(size))
-		r.bounds(n, path, tag, float64(size), func(t string) float64 { s, _ := parseSize(t); return float64(s) })
-	case v.Type() == prefixType:
-		p, err := parsePrefix(s)
-		if err != nil {
-			r.problem(n, path, "%q is not a network; write one such as 10.0.0.0/8, 192.0.2.7 or 2001:db8::/32", s)
-			return
-		}
-		v.Set(reflect.ValueOf(p))
-	case v.Kind() == reflect.Bool:
-		switch s {
-		case "true":
-			v.SetBool(true)
-		case "false":
-			v.SetBool(false)
-		default:
-			r.problem(n, path, "%q is neither true nor false", s)
-		}
-	case v.Kind() == reflect.Int:
-		i, err := strconv.Atoi(s)
-		if err != nil {
-			r.problem(n, path, "%q is not a whole number", s)
-			return
-		}
-		v.SetInt(int64(i))
-		r.bounds(n, path, tag, float64(i), parseFloat)
-	case v.Kind() == reflect.Float64:
-		f, err := strconv.ParseFloat(s, 64)
-		if err != nil || math.IsNaN(f) || math.IsInf(f, 0) {
-			r.problem(n, path, "%q is not a number", s)
-			return
-		}
-		v.SetFloat(f)
-		r.bounds(n, path, tag, f, parseFloat)
-	case v.Kind() == reflect.String:
-		if words := tag.Get("enum"); words != "" && !slices.Contains(strings.Split(words, "|"), s) {
-			r.problem(n, path, "%q is not one of %s", s, strings.ReplaceAll(words, "|", ", "))
-			return
-		}
-		if strings.ContainsRune(s, 0) {
-			r.problem(n, path, "contains a NUL character")
-			return
-		}
-		if tag.Get("path") == "true" && s != "" && !slices.Contains(strings.Split(tag.Get("words"), "|"), s) {
-			s = r.absolute(s)
-		}
-		v.SetString(s)
-	default:
-		panic("config: no reader for " + v.Type().String()) // a mistake in this package
-	}
-}
-
-func parseFloat(s string) float64 { f, _ := strconv.ParseFloat(s, 64); return f }
-
-// bounds holds got against min and max of tag.
-func (r *reader) bounds(n *yaml.Node, path string, tag reflect.StructTag, got float64, parse func(string) float64) {
-	low, hasLow := tag.Lookup("min")
-	high, hasHigh := tag.Lookup("max")
-	below := hasLow && got < parse(low)
-	if !hasLow && got < 0 {
-		r.problem(n, path, "must not be negative")
-		return
-	}
-	above := hasHigh && got > parse(high)
-	switch {
-	case (below || above) && hasLow && hasHigh:
-		r.problem(n, path, "must be between %s and %s", low, high)
-	case below:
-		r.problem(n, path, "must be at least %s", low)
-	case above:
-		r.problem(n, path, "must be at most %s", high)
-	}
-}
-
-// absolute counts path from the file's folder.
-func (r *reader) absolute(path string) string {
-	if r.dir == "" || filepath.IsAbs(path) {
-		return path
-	}
-	return filepath.Join(r.dir, path)
+	return strings.ToValidUTF8(key[:maxName], "") + "..."
 }
 
 func kindName(n *yaml.Node) string {
@@ -397,46 +375,6 @@ func kindName(n *yaml.Node) string {
 	case yaml.SequenceNode:
 		return "a list"
 	default:
-		return fmt.Sprintf("the value %q", n.Value)
+		return fmt.Sprintf("the value %q", shortened(n.Value))
 	}
-}
-
-// suggest names the key that was probably meant.
-func suggest(key string, t reflect.Type) string {
-	best, distance := "", 3
-	var all []string
-	for i := range t.NumField() {
-		name := t.Field(i).Tag.Get("yaml")
-		if name == "-" {
-			continue
-		}
-		all = append(all, name)
-		if d := editDistance(strings.ToLower(key), name); d < distance && d < len(name) {
-			best, distance = name, d
-		}
-	}
-	if best != "" {
-		return fmt.Sprintf("; did you mean %s?", best)
-	}
-	return "; known here: " + strings.Join(all, ", ")
-}
-
-// editDistance is Levenshtein's.
-func editDistance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := 1
-			if a[i] == b[j] {
-				cost = 0
-			}
-			diagonal, row[j+1] = row[j+1], min(row[j+1]+1, row[j]+1, diagonal+cost)
-		}
-	}
-	return row[len(b)]
 }

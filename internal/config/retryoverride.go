@@ -1,19 +1,33 @@
 package config
 
-import "reflect"
-
 // Apply returns base with the settings that o gives replaced. A nil o changes nothing.
 func (o *RetryOverride) Apply(base Retry) Retry {
 	if o == nil {
 		return base
 	}
-	from, to := reflect.ValueOf(*o), reflect.ValueOf(&base).Elem()
-	for i := range from.NumField() {
-		if f := from.Field(i); !f.IsNil() {
-			to.FieldByName(from.Type().Field(i).Name).Set(f.Elem())
-		}
-	}
+	replace(&base.Attempts, o.Attempts)
+	replace(&base.On, o.On)
+	replace(&base.Statuses, o.Statuses)
+	replace(&base.IdempotencyKey, o.IdempotencyKey)
+	replace(&base.Idempotent, o.Idempotent)
+	replace(&base.NonIdempotent, o.NonIdempotent)
+	replace(&base.Timeout, o.Timeout)
+	replace(&base.TryTimeout, o.TryTimeout)
+	replace(&base.MinTry, o.MinTry)
+	replace(&base.Backoff, o.Backoff)
+	replace(&base.Replay, o.Replay)
+	replace(&base.HoldResponse, o.HoldResponse)
+	replace(&base.HoldBody, o.HoldBody)
+	replace(&base.GenerateKey, o.GenerateKey)
+	replace(&base.NotProcessedHeader, o.NotProcessedHeader)
+	replace(&base.DryRun, o.DryRun)
 	return base
+}
+
+func replace[T any](at, with *T) {
+	if with != nil {
+		*at = *with
+	}
 }
 
 // RetryFor is the retry policy of requests on route: its origin's, with its own

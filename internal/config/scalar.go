@@ -15,7 +15,17 @@ type Duration time.Duration
 // D returns d as the standard library's type.
 func (d Duration) D() time.Duration { return time.Duration(d) }
 
-func (d Duration) String() string { return time.Duration(d).String() }
+// String is what a file would say: "1m" and not "1m0s".
+func (d Duration) String() string {
+	s := time.Duration(d).String()
+	if strings.HasSuffix(s, "m0s") {
+		s = strings.TrimSuffix(s, "0s")
+	}
+	if strings.HasSuffix(s, "h0m") {
+		s = strings.TrimSuffix(s, "0m")
+	}
+	return s
+}
 
 func parseDuration(s string) (Duration, error) {
 	d, err := time.ParseDuration(s)
@@ -62,7 +72,8 @@ func parseSize(s string) (Size, error) {
 	return Size(n * factor), nil
 }
 
-// Prefix is a network, such as "10.0.0.0/8" or "2001:db8::/32"; a plain address is a network of one.
+// Prefix is a network, such as "10.0.0.0/8" or "2001:db8::/32"; a plain address
+// is a network of one. It is masked, and never an IPv4 network in IPv6 form.
 type Prefix struct{ netip.Prefix }
 
 func parsePrefix(s string) (Prefix, error) {
@@ -80,6 +91,9 @@ func parsePrefix(s string) (Prefix, error) {
 	p, err := netip.ParsePrefix(s)
 	if err != nil {
 		return Prefix{}, fmt.Errorf("parse network: %w", err)
+	}
+	if a := p.Addr(); a.Is4In6() && p.Bits() >= 96 { // visitors are compared without the mapping
+		p = netip.PrefixFrom(a.Unmap(), p.Bits()-96)
 	}
 	return Prefix{p.Masked()}, nil
 }

@@ -8,8 +8,8 @@ type Site struct {
 	RedirectFrom []string `yaml:"redirect_from"`
 	// What plain HTTP requests get when listen.https is set. redirect: 308 to https; serve: the site itself.
 	HTTP string `yaml:"http" default:"redirect" enum:"redirect|serve"`
-	// Strict-Transport-Security on https answers; the time is max-age. 0: not sent.
-	HSTS HSTS `yaml:"hsts"`
+	// Strict-Transport-Security on https answers.
+	HSTS HSTS `yaml:"hsts" short:"max_age"`
 	// Answer everything with the maintenance page (503).
 	Maintenance bool `yaml:"maintenance" default:"false"`
 	// Text on the maintenance page.
@@ -17,7 +17,7 @@ type Site struct {
 	// Who may come.
 	Access Access `yaml:"access"`
 	// Compress answers with gzip or zstd.
-	Compress Compress `yaml:"compress"`
+	Compress Compress `yaml:"compress" short:"on"`
 	// The pages of this site; keys not given are those of pages.
 	Pages *Pages `yaml:"pages"`
 	// Headers changed on requests and responses of every route, before the route's own.
@@ -98,8 +98,8 @@ type Route struct {
 	Headers Headers `yaml:"headers"`
 	// Who may use this route, besides the site's access.
 	Access Access `yaml:"access"`
-	// Overrides the site's compress.
-	Compress *Compress `yaml:"compress"`
+	// Instead of the site's compress, as a whole.
+	Compress *Compress `yaml:"compress" short:"on"`
 	// Largest request body. 0: limits.body.size.
 	BodySize Size `yaml:"body_size" default:"0"`
 	// Read the request body whole (up to retry.replay.route_max) before a server is asked; protects slow backends.
