@@ -142,14 +142,15 @@ func (k *checker) unused() {
 
 // statuses checks a list of them.
 func (k *checker) statuses(at string, list []int, low int) {
+	seen := map[int]bool{}
 	for i, s := range list {
 		where := fmt.Sprintf("%s[%d]", at, i)
 		if s < low || s > 599 {
 			k.bad(where, "%d is not a status that can stand here, %d to 599", s, low)
-		}
-		if slices.Contains(list[:i], s) {
+		} else if seen[s] {
 			k.bad(where, "%d stands twice; keep one", s)
 		}
+		seen[s] = true
 	}
 }
 

@@ -119,10 +119,12 @@ func (k *checker) tls() {
 	if t.ACME != nil && t.Local {
 		k.bad("tls.local", "cannot stand beside tls.acme; keep one")
 	}
+	seen := map[CertFile]bool{}
 	for i, f := range t.Files {
-		if slices.Contains(t.Files[:i], f) {
+		if seen[f] {
 			k.bad(fmt.Sprintf("tls.files[%d]", i), "stands twice; keep one")
 		}
+		seen[f] = true
 	}
 	if t.ACME != nil {
 		k.acme(t.ACME)

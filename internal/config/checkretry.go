@@ -22,8 +22,7 @@ func retryFindings(r Retry) []finding {
 	for i, s := range r.Statuses {
 		if s < 400 || s > 599 {
 			bad(fmt.Sprintf("statuses[%d]", i), "%d is not a status that can stand here, 400 to 599", s)
-		}
-		if seen[s] {
+		} else if seen[s] {
 			bad(fmt.Sprintf("statuses[%d]", i), "%d stands twice; keep one", s)
 		}
 		seen[s] = true

@@ -47,6 +47,7 @@ func (k *checker) routes(at string, s *Site) {
 }
 
 func (k *checker) methods(at string, list []string) {
+	seen := map[string]bool{}
 	for i, m := range list {
 		where := fmt.Sprintf("%s[%d]", at, i)
 		list[i] = strings.ToUpper(m)
@@ -55,9 +56,10 @@ func (k *checker) methods(at string, list []string) {
 			k.bad(where, "%q is not a method", m)
 		case list[i] == "CONNECT" || list[i] == "TRACE":
 			k.bad(where, "%s is never served", list[i])
-		case slices.Contains(list[:i], list[i]):
+		case seen[list[i]]:
 			k.bad(where, "%s stands twice; keep one", list[i])
 		}
+		seen[list[i]] = true
 	}
 }
 
@@ -264,10 +266,12 @@ func (k *checker) override(at string, r *Route) {
 			b.Max = o.Retry.Backoff.Max
 		}
 	}
-	// What is wrong with the origin's own policy is told there.
-	inherited := retryFindings(o.Retry)
+	inherited := map[finding]bool{} // told at the origin already
+	for _, f := range retryFindings(o.Retry) {
+		inherited[f] = true
+	}
 	for _, f := range retryFindings(r.Retry.Apply(o.Retry)) {
-		if !slices.Contains(inherited, f) {
+		if !inherited[f] {
 			k.tell(at, f)
 		}
 	}
