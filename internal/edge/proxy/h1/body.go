@@ -72,6 +72,16 @@ func (r *bodyReader) Read(p []byte) (int, error) {
 	return n, a.used(n)
 }
 
+// Buffered is how many bytes of the connection have been read and not used yet:
+// with 0, a Read may wait.
+func (r *bodyReader) Buffered() int {
+	a := (*reply)(r)
+	if a.c == nil {
+		return 0
+	}
+	return a.c.in.w - a.c.in.r
+}
+
 // WriteTo implements io.WriterTo. It writes whatever has arrived, at once; an
 // error of w is returned as it is, one of the server is an *upstream.Error.
 func (r *bodyReader) WriteTo(w io.Writer) (total int64, err error) {

@@ -68,12 +68,22 @@ func (c *conn) bind() {
 	}
 }
 
-// arm sets the deadlines of a new attempt.
-func (c *conn) arm(base, limit time.Time) {
+// arm sets the deadlines of a new attempt. look, if not zero, is when a read
+// returns for the first time to see whether the attempt is still wanted.
+func (c *conn) arm(base, limit, look time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.base, c.limit, c.moved = base, limit, false
-	_ = c.socket.SetDeadline(earliest(base, limit))
+	c.base, c.limit, c.moved = base, limit, !look.IsZero()
+	over := earliest(base, limit)
+	if c.isCut {
+		return // the context has ended already
+	}
+	if look.IsZero() {
+		_ = c.socket.SetDeadline(over)
+		return
+	}
+	_ = c.socket.SetWriteDeadline(over)
+	_ = c.socket.SetReadDeadline(earliest(over, look))
 }
 
 // headDone lifts the head's limit: from now on only the context ends the attempt.
@@ -96,6 +106,13 @@ func (c *conn) cut() {
 	defer c.mu.Unlock()
 	c.isCut = true
 	_ = c.socket.SetDeadline(past)
+}
+
+// wasCut reports whether nothing can be read or written any more.
+func (c *conn) wasCut() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.isCut
 }
 
 // setRead moves the deadline for reading, within the context's. Zero is none.

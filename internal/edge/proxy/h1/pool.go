@@ -25,6 +25,7 @@ type pool struct {
 	open    int        // connections made or being made, and not closed
 	waiting []*waiter  // first come, first served; only with maxOpen
 	reaper  *time.Timer
+	armed   bool      // reaper runs
 	doubt   time.Time // connections idle since before are tested before use
 	closed  bool
 }
@@ -146,7 +147,7 @@ func (p *pool) put(c *conn) {
 		if len(p.idle) < p.maxIdle {
 			c.idleSince = now
 			p.idle = append(p.idle, c)
-			if len(p.idle) == 1 {
+			if !p.armed {
 				p.arm(p.idleTimeout)
 			}
 			p.mu.Unlock()
@@ -187,6 +188,7 @@ func (p *pool) arm(d time.Duration) {
 	if p.idleTimeout <= 0 {
 		return
 	}
+	p.armed = true
 	if p.reaper == nil {
 		p.reaper = time.AfterFunc(d, p.reap)
 		return
@@ -206,6 +208,7 @@ func (p *pool) reap() {
 	kept := copy(p.idle, p.idle[n:])
 	clear(p.idle[kept:])
 	p.idle = p.idle[:kept]
+	p.armed = false
 	if kept > 0 && !p.closed {
 		p.arm(max(p.idleTimeout-now.Sub(p.idle[0].idleSince), time.Millisecond))
 	}

@@ -15,11 +15,12 @@ import (
 type reply struct {
 	upstream.Response
 
-	t    *Transport
-	c    *conn // nil when the attempt is over
-	ctx  context.Context
-	stop func() bool // takes the context's hand off the connection; nil: it has none
-	up   *upload     // nil: the request went out in one write
+	t         *Transport
+	c         *conn // nil when the attempt is over
+	ctx       context.Context
+	stop      func() bool // takes the context's hand off the connection; nil: it has none
+	unwatched bool        // the context has no hand on the connection yet, and might
+	up        *upload     // nil: the request went out in one write
 
 	sent    exchange.SendClass
 	broken  error // of a write that failed half-way, while the response may be there
@@ -28,6 +29,25 @@ type reply struct {
 
 	keep bool // the server leaves the connection open
 	body body
+}
+
+// watch has the end of the context cut the connection.
+func (a *reply) watch() {
+	if a.unwatched {
+		a.unwatched = false
+		a.stop = context.AfterFunc(a.ctx, a.c.cutFunc)
+	}
+}
+
+// looked is called when a read ran into its deadline. It reports whether that
+// was only the first look, and then follows the context.
+func (a *reply) looked() bool {
+	if !a.unwatched {
+		return false
+	}
+	a.c.setRead(a.c.headLimit(time.Time{}))
+	a.watch()
+	return true
 }
 
 // answered reports whether the server has sent anything that was not used yet.
@@ -91,6 +111,9 @@ func (a *reply) readHead(h *head) error {
 			continue
 		}
 		if isTimeout(err) {
+			if a.looked() {
+				continue
+			}
 			if waiting && a.ctx.Err() == nil && !time.Now().Before(patience) {
 				// No word from the server: it may not know Expect (RFC 9110 section 10.1.1).
 				waiting = false
@@ -132,6 +155,7 @@ func (a *reply) accept(h *head) {
 	r.Status, r.Fields, r.Reused = h.status, h.fields, a.c.reused
 	r.Trailer = noTrailer
 	r.OnClose((*closer)(a))
+	r.OnCut(a.c.cutFunc)
 	a.keep = h.keepAlive
 	switch { // RFC 9112 section 6.3
 	case a.head, h.status == 204, h.status == 304:
@@ -205,6 +229,9 @@ func (cl *closer) Close() error {
 	}
 	if a.stop != nil && !a.stop() {
 		clean = false // the context's hand is on the connection
+	}
+	if c.wasCut() { // when all had been read already
+		clean = false
 	}
 	clean = clean && c.in.r == c.in.w
 	a.c, a.Fields = nil, nil

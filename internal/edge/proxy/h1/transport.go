@@ -19,6 +19,8 @@ const (
 	smallBody    = 64 << 10              // bodies up to this go out in one write with the head
 	writeLag     = 50 * time.Millisecond // for a writer whose last write just ended
 	pausedRecord = 50 * time.Millisecond // how often a standing clock is looked at
+	surelyTaken  = 8 << 10               // bytes that the kernel takes from us without waiting for the server
+	firstLook    = 40 * time.Millisecond // how long a response is waited for without a hand on the context
 )
 
 // What may be wrong with a response. They are wrapped in an *upstream.Error
@@ -109,9 +111,10 @@ func (t *Transport) RoundTrip(ctx context.Context, req *upstream.Request) (*upst
 		return nil, &upstream.Error{Class: exchange.NotConnected, Outcome: exchange.Canceled, Op: "write request", Err: err}
 	}
 
+	now := time.Now()
 	var limit time.Time
 	if req.Timeout > 0 {
-		limit = time.Now().Add(req.Timeout)
+		limit = now.Add(req.Timeout)
 	}
 	c, err := t.acquire(ctx, limit, req.Fresh)
 	if err != nil {
@@ -119,10 +122,18 @@ func (t *Transport) RoundTrip(ctx context.Context, req *upstream.Request) (*upst
 	}
 	a := &reply{t: t, c: c, ctx: ctx, head: req.Method == "HEAD", upgrade: req.Upgrade != ""}
 	base, _ := ctx.Deadline()
-	c.arm(base, limit)
-	if ctx.Done() != nil {
-		a.stop = context.AfterFunc(ctx, c.cutFunc)
+	a.unwatched = ctx.Done() != nil
+	if stream || len(out.b) > surelyTaken {
+		a.watch()
 	}
+	// Most responses come soon. Only an attempt that has to wait follows the
+	// context, which costs three allocations and a lock that all streams of an
+	// HTTP/2 visitor share.
+	var look time.Time
+	if a.unwatched {
+		look = now.Add(firstLook)
+	}
+	c.arm(base, limit, look)
 
 	if err := a.send(out, req, stream); err != nil {
 		return nil, err
@@ -194,6 +205,7 @@ func (a *reply) receive(req *upstream.Request) error {
 	}
 	a.accept(&h)
 	if !a.buffered() || a.up != nil {
+		a.watch()
 		c.headDone()
 	}
 	return nil

@@ -82,6 +82,7 @@ type Response struct {
 
 	Reused bool // the connection came from the pool
 	closer io.Closer
+	cut    func()
 }
 
 // NewResponse returns r with close as what Close does.
@@ -93,6 +94,17 @@ func NewResponse(r Response, close func() error) *Response {
 // OnClose sets what Close does. It is NewResponse for a Transport that keeps
 // the Response inside of a value of its own and so saves two allocations.
 func (r *Response) OnClose(c io.Closer) { r.closer = c }
+
+// OnCut sets what Cut does.
+func (r *Response) OnCut(f func()) { r.cut = f }
+
+// Cut makes a Read of Body that is under way, and every later one, return soon
+// with Outcome Timeout. Any goroutine may call it until Close is called.
+func (r *Response) Cut() {
+	if r.cut != nil {
+		r.cut()
+	}
+}
 
 type closeFunc func() error
 

@@ -141,10 +141,11 @@ func (s *suite) deadTLS(t *testing.T) {
 		req := send("POST", strings.NewReader("x"), 1)
 		req.Fresh = true
 		o := do(t, tr, req)
-		if o.err != nil && !o.err.Reused { // the close may come in the very moment of the write
+		if o.err == nil {
+			<-closed
+		} else if !o.err.Reused { // the close may come in the very moment of the write
 			t.Fatal(o.err)
 		}
-		<-closed
 	}
 }
 

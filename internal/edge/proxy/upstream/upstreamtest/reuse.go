@@ -57,9 +57,12 @@ func (s *suite) reuseRules(t *testing.T) {
 			if o.body != "ok" && o.status != 204 {
 				t.Errorf("the first body is %q", o.body)
 			}
-			o = must(t, tr, get("/"))
-			if o.body != "good" || o.reused != tt.kept {
-				t.Errorf("the second body is %q, on a reused connection: %v; want %v", o.body, o.reused, tt.kept)
+			o = do(t, tr, get("/"))
+			if !s.traits.Strict && !tt.kept && o.err != nil && o.err.Reused {
+				return // what followed the last chunk was noticed late, but was not taken for an answer
+			}
+			if o.err != nil || o.body != "good" || o.reused != tt.kept {
+				t.Errorf("the second body is %q, %v, on a reused connection: %v; want %v", o.body, o.err, o.reused, tt.kept)
 			}
 		})
 	}
@@ -161,7 +164,8 @@ func (s *suite) lifo(t *testing.T) {
 	tr := s.transport(t, server, Config{})
 	var held []*upstream.Response
 	for range 3 {
-		resp, err := tr.RoundTrip(t.Context(), get("/"))
+		// With a body: a transport may give the connection of an empty one back at once.
+		resp, err := tr.RoundTrip(t.Context(), send("POST", strings.NewReader("hello"), 5))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -125,7 +125,9 @@ func (o *outcome) get(name string) string {
 // do makes one attempt, reads the whole body and closes the response.
 func do(tb testing.TB, tr upstream.Transport, req *upstream.Request) outcome {
 	tb.Helper()
-	return doContext(tb.Context(), tb, tr, req)
+	ctx, cancel := context.WithTimeout(tb.Context(), patience)
+	defer cancel()
+	return doContext(ctx, tb, tr, req)
 }
 
 func doContext(ctx context.Context, tb testing.TB, tr upstream.Transport, req *upstream.Request) outcome {
