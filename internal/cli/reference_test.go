@@ -1,0 +1,122 @@
+package cli
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+// referenceFile is the reference of the commands, for people who read it
+// without the program at hand. "make generate" writes it.
+const referenceFile = "../../docs/reference/cli.md"
+
+func TestReference_IsCurrent(t *testing.T) {
+	golden(t, referenceFile, reference(newRoot()))
+}
+
+// reference is the text of all commands' help, in Markdown.
+func reference(root *cobra.Command) []byte {
+	root.InitDefaultCompletionCmd()
+	var b bytes.Buffer
+	b.WriteString("# The commands\n\n<!-- Generated from internal/cli by \"make generate\". DO NOT EDIT. -->\n\n")
+	fmt.Fprintf(&b, "%s\n\n%s\n\n```\n%s\n```\n", root.Short+".", exitCodesMarkdown(), unindented(root.Example))
+	for _, cmd := range root.Commands() {
+		if cmd.Name() == "completion" {
+			fmt.Fprintf(&b, "\n## evergate completion\n\nWrites the completion for a shell: `evergate completion bash`, `zsh`, `fish` or `powershell`;\n`evergate completion bash --help` says where to put it.\n")
+			continue
+		}
+		if cmd.Name() == "help" || cmd.Hidden {
+			continue
+		}
+		about := cmd.Long
+		if about == "" {
+			about = cmd.Short + "."
+		}
+		about = strings.TrimSpace(strings.ReplaceAll(about, exitCodes, ""))
+		fmt.Fprintf(&b, "\n## evergate %s\n\n%s\n\n```\n%s\n```\n", cmd.Name(), prose(about), cmd.UseLine())
+		flags(&b, cmd)
+		if cmd.Example != "" {
+			fmt.Fprintf(&b, "\n```\n%s\n```\n", unindented(cmd.Example))
+		}
+	}
+	return b.Bytes()
+}
+
+func exitCodesMarkdown() string {
+	_, list, _ := strings.Cut(exitCodes, "\n")
+	var b strings.Builder
+	b.WriteString("| exit code | |\n|---|---|\n")
+	for line := range strings.Lines(list) {
+		code, meaning, _ := strings.Cut(strings.TrimSpace(line), "  ")
+		fmt.Fprintf(&b, "| %s | %s |\n", code, meaning)
+	}
+	return strings.TrimSpace(b.String())
+}
+
+// flags writes the flags of cmd as a table.
+func flags(b *bytes.Buffer, cmd *cobra.Command) {
+	head := "\n| flag | default | |\n|---|---|---|\n"
+	cmd.NonInheritedFlags().VisitAll(func(f *pflag.Flag) {
+		if f.Hidden || f.Name == "help" {
+			return
+		}
+		b.WriteString(head)
+		head = ""
+		name := "--" + f.Name
+		if f.Shorthand != "" {
+			name += "`, `-" + f.Shorthand
+		}
+		value := ""
+		if f.DefValue != "" && f.DefValue != "[]" {
+			value = "`" + f.DefValue + "`"
+		}
+		fmt.Fprintf(b, "| `%s` | %s | %s |\n", name, value, f.Usage)
+	})
+}
+
+// prose is text with its indented parts as code.
+func prose(text string) string {
+	var b strings.Builder
+	code := false
+	for line := range strings.Lines(text) {
+		if indented := strings.HasPrefix(line, "  "); indented != code {
+			code = indented
+			b.WriteString("```\n")
+		}
+		b.WriteString(line)
+	}
+	if code {
+		b.WriteString("\n```")
+	}
+	return b.String()
+}
+
+func unindented(text string) string {
+	lines := strings.Split(text, "\n")
+	for i := range lines {
+		lines[i] = strings.TrimPrefix(lines[i], "  ")
+	}
+	return strings.Join(lines, "\n")
+}
+
+// golden compares got with a file, which -update rewrites.
+func golden(t *testing.T, file string, got []byte) {
+	t.Helper()
+	if *update {
+		if err := os.WriteFile(file, got, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatalf("%v (go test -update writes it)", err)
+	}
+	if !bytes.Equal(got, want) {
+		t.Errorf("%s is not current (go test -update rewrites it); now it would be:\n%s", file, got)
+	}
+}

@@ -1,0 +1,91 @@
+package server
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"os"
+	"sync/atomic"
+
+	"github.com/evergate/evergate/internal/config"
+)
+
+// logging is the server's own log: text on a terminal, JSON otherwise. Level
+// and format follow the configuration, also after a reload.
+type logging struct {
+	level    slog.LevelVar
+	terminal bool
+	json     atomic.Bool
+	node     atomic.Pointer[string] // name of this node, in JSON only: a terminal knows where it is
+}
+
+// newLogging returns a logger that writes to w, and its settings. Until the
+// first apply it is at level info.
+func newLogging(w io.Writer) (*slog.Logger, *logging) {
+	l := &logging{terminal: isTerminal(w)}
+	l.json.Store(!l.terminal)
+	options := &slog.HandlerOptions{Level: &l.level}
+	return slog.New(&handler{text: slog.NewTextHandler(w, options), json: slog.NewJSONHandler(w, options), settings: l}), l
+}
+
+// apply takes over what cfg says.
+func (l *logging) apply(cfg *config.Config) {
+	var level slog.Level
+	if level.UnmarshalText([]byte(cfg.Log.Level)) == nil { // validated: one of debug, info, warn, error
+		l.level.Set(level)
+	}
+	l.json.Store(cfg.Log.Format == "json" || cfg.Log.Format != "text" && !l.terminal)
+	name := nodeName(cfg)
+	l.node.Store(&name)
+}
+
+// handler writes by one of two handlers, whichever the settings ask for now.
+type handler struct {
+	text, json slog.Handler
+	settings   *logging
+}
+
+func (h *handler) Enabled(_ context.Context, level slog.Level) bool {
+	return level >= h.settings.level.Level()
+}
+
+func (h *handler) Handle(ctx context.Context, record slog.Record) error {
+	if !h.settings.json.Load() {
+		return h.text.Handle(ctx, record)
+	}
+	if node := h.settings.node.Load(); node != nil && *node != "" {
+		record = record.Clone()
+		record.AddAttrs(slog.String("node", *node))
+	}
+	return h.json.Handle(ctx, record)
+}
+
+func (h *handler) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return &handler{text: h.text.WithAttrs(attrs), json: h.json.WithAttrs(attrs), settings: h.settings}
+}
+
+func (h *handler) WithGroup(name string) slog.Handler {
+	return &handler{text: h.text.WithGroup(name), json: h.json.WithGroup(name), settings: h.settings}
+}
+
+// isTerminal reports whether w is a terminal or another device that a person reads.
+func isTerminal(w io.Writer) bool {
+	file, ok := w.(*os.File)
+	if !ok {
+		return false
+	}
+	info, err := file.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
+}
+
+// nodeName is the node's name in logs and metrics.
+func nodeName(cfg *config.Config) string {
+	if cfg.Node.Name != "" {
+		return cfg.Node.Name
+	}
+	name, err := os.Hostname()
+	if err != nil {
+		return ""
+	}
+	return name
+}

@@ -1,0 +1,131 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"os"
+	"slices"
+	"time"
+
+	"github.com/evergate/evergate/internal/server/control"
+)
+
+// Reload brings the configuration file into use, as a whole or not at all. It
+// waits for a reload that is under way. All problems are logged, and returned.
+func (s *Server) Reload(ctx context.Context) control.Result {
+	s.reloading.Lock()
+	defer s.reloading.Unlock()
+	result := control.Result{Config: s.path}
+	if phase(s.phase.Load()) != serving {
+		result.Problems = []string{"Evergate is starting or stopping; there is nothing to reload"}
+		return result
+	}
+	s.told(s.notify.Reloading())
+	start := time.Now()
+	var err error
+	result.Changes, result.Warnings, err = s.replace()
+	result.OK = err == nil
+	result.Problems = problemsOf(err)
+	result.Millis = time.Since(start).Milliseconds()
+
+	s.metrics.reloaded(result.OK)
+	for _, warning := range result.Warnings {
+		s.log.Warn("configuration", "warning", warning)
+	}
+	for _, problem := range result.Problems {
+		s.log.Error("configuration not used", "problem", problem)
+	}
+	if result.OK {
+		s.log.Info("reloaded", "config", s.path, "millis", result.Millis, "changes", result.Changes)
+		s.told(s.notify.Ready("serving"))
+	} else {
+		s.log.Error("the old configuration stays in use", "config", s.path, "problems", len(result.Problems))
+		s.told(s.notify.Ready("serving; the last reload was refused and the old configuration is in use"))
+	}
+	return result
+}
+
+// replace swaps in what the file says now. Everything that can fail comes before
+// the swap and is undone when something after it fails; nothing after it can.
+func (s *Server) replace() (changes, warnings []string, err error) {
+	cfg, warnings, err := Load(s.path)
+	if err != nil {
+		return nil, warnings, err
+	}
+	old := s.current.Load()
+	if cfg.Node.DataDir != old.cfg.Node.DataDir {
+		return nil, warnings, errors.New("node.data_dir cannot change while Evergate runs (it is " + old.cfg.Node.DataDir + "); restart instead")
+	}
+	next, err := s.generate(cfg, old)
+	if err != nil {
+		return nil, warnings, err
+	}
+	opened, err := s.admin.prepare(cfg)
+	if err != nil {
+		next.discard()
+		return nil, warnings, err
+	}
+	before := s.listening()
+	if err := s.front.Apply(cfg); err != nil {
+		opened.drop()
+		next.discard()
+		return nil, warnings, explained(err)
+	}
+	s.use(next, old)
+	changes = append(changed(before, s.listening()), s.admin.use(opened)...)
+	return changes, warnings, nil
+}
+
+// listening names what listens now.
+func (s *Server) listening() []string {
+	http, https := s.front.Addresses()
+	var all []string
+	for _, a := range http {
+		all = append(all, "http "+a)
+	}
+	for _, a := range https {
+		all = append(all, "https "+a)
+	}
+	return all
+}
+
+// problemsOf returns the lines of an error: all of a bad configuration's, else one.
+func problemsOf(err error) []string {
+	var bad *ConfigError
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &bad):
+		return bad.Problems
+	}
+	return []string{err.Error()}
+}
+
+// Status says who runs here.
+func (s *Server) Status() control.Status {
+	g := s.current.Load()
+	return control.Status{
+		PID:      os.Getpid(),
+		Version:  ThisBuild().Version,
+		Config:   s.path,
+		Started:  s.started,
+		Loaded:   g.loaded,
+		Draining: phase(s.phase.Load()) == draining,
+	}
+}
+
+// changed says in words which of old are missing in now, and which are new.
+func changed(old, now []string) []string {
+	var changes []string
+	for _, a := range now {
+		if !slices.Contains(old, a) {
+			changes = append(changes, "opened "+a)
+		}
+	}
+	for _, a := range old {
+		if !slices.Contains(now, a) {
+			changes = append(changes, "closed "+a)
+		}
+	}
+	return changes
+}
