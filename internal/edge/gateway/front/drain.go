@@ -44,7 +44,7 @@ func (f *Front) Drain(ctx context.Context, d config.Drain, hooks Hooks) error {
 		return ErrDrained
 	}
 	f.leaving.Store(true)
-	f.stopAccepting()
+	f.stopAccepting((*socket).stop)
 
 	answers, done := context.WithTimeout(ctx, d.Timeout.D())
 	f.waitForRequests(answers)
@@ -71,12 +71,12 @@ func (f *Front) close() bool {
 	return first
 }
 
-// stopAccepting takes what the kernel has queued, closes every socket, and
-// returns when nothing new can come. The front is closed.
-func (f *Front) stopAccepting() {
+// stopAccepting makes every socket stop in the way given, and returns when
+// nothing new can come. The front is closed.
+func (f *Front) stopAccepting(stop func(*socket)) {
 	for _, s := range f.sockets {
 		s.altSvc.Store(nil)
-		s.stop()
+		stop(s)
 	}
 	for _, s := range f.sockets {
 		<-s.stopped

@@ -213,7 +213,7 @@ func (f *Front) Addresses() (http, https []string) {
 func (f *Front) Close() error {
 	f.close()
 	f.leaving.Store(true)
-	f.stopAccepting()
+	f.stopAccepting((*socket).cut)
 	f.force()
 	return nil
 }

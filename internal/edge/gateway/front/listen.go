@@ -107,6 +107,9 @@ func wanted(cfg *config.Config) (keys, addresses []string) {
 // port (":80" becomes "127.0.0.1:80"), both share it until that one is closed.
 func listen(address string, removed []*socket) (*net.TCPListener, error) {
 	lc := net.ListenConfig{}
+	// Go's listeners speak Multipath TCP where the kernel does. Its sockets take no
+	// filter, without which a listener cannot close in good manners (see deafen).
+	lc.SetMultipathTCP(false)
 	l, err := lc.Listen(context.Background(), "tcp", address)
 	if errors.Is(err, syscall.EADDRINUSE) && share(address, removed) {
 		lc.Control = func(_, _ string, raw syscall.RawConn) error { return setReusePort(raw, true) }

@@ -11,9 +11,12 @@ import (
 )
 
 const (
-	// lastAccepts is how long a listener that closes goes on taking what the kernel
-	// has queued: those visitors are connected as far as they know.
-	lastAccepts = 20 * time.Millisecond
+	// A listener that stops goes on taking visitors who are connected as far as
+	// they know, until none has come for lastQuiet: in that time the last word of a
+	// handshake under way arrives from far away. lastAccepts bounds it all where
+	// the kernel cannot be told to let nobody new in.
+	lastQuiet   = 200 * time.Millisecond
+	lastAccepts = time.Second
 	// acceptPause is the longest pause after an error of accept, such as too many
 	// open files.
 	acceptPause = time.Second
@@ -31,6 +34,7 @@ type socket struct {
 
 	serveOnce sync.Once
 	stopOnce  sync.Once
+	stopAt    atomic.Int64 // when a stop is over at the latest, Unix ns; 0: none yet
 	stopping  chan struct{}
 	stopped   chan struct{} // closed when nothing is accepted any more
 }
@@ -55,10 +59,24 @@ func (s *socket) discard() { s.listener.Close() }
 // stop makes the socket take what is queued and then close. wait on stopped.
 func (s *socket) stop() {
 	s.stopOnce.Do(func() {
+		// A listener always has somebody in its queue on a busy day, and closing it
+		// resets them: so first nobody new gets in.
+		if raw, err := s.listener.SyscallConn(); err == nil {
+			if err := deafen(raw); err != nil {
+				s.front.log.Debug("a listener closes with its door open", "address", s.listener.Addr().String(), "error", err)
+			}
+		}
+		s.stopAt.Store(time.Now().Add(lastAccepts).UnixNano())
 		close(s.stopping)
-		// An error means that the listener is closed already.
-		_ = s.listener.SetDeadline(time.Now().Add(lastAccepts))
+		// It ends an accept that waits. An error means that the listener is closed.
+		_ = s.listener.SetDeadline(time.Now())
 	})
+}
+
+// cut closes the socket with whoever is in its queue. wait on stopped.
+func (s *socket) cut() {
+	s.stopOnce.Do(func() { close(s.stopping) })
+	s.listener.Close()
 }
 
 // remove ends the socket in the background; its HTTP/3 visitors are told first.
@@ -78,10 +96,17 @@ func (s *socket) accept() {
 	for {
 		// One that stops does not wait for room: what it takes is soon over.
 		s.front.gate.wait(s.stopping)
+		last := s.isStopping()
+		if last && !s.acceptLast() {
+			return
+		}
 		c, err := s.listener.AcceptTCP()
 		if err != nil {
-			if s.isStopping() || errors.Is(err, net.ErrClosed) {
+			if last || errors.Is(err, net.ErrClosed) {
 				return
+			}
+			if s.isStopping() { // the accept that stop interrupted
+				continue
 			}
 			pause = min(max(2*pause, 5*time.Millisecond), acceptPause)
 			s.front.log.Warn("accepting connections", "address", s.listener.Addr().String(), "error", err, "pause", pause)
@@ -94,6 +119,16 @@ func (s *socket) accept() {
 		pause = 0
 		s.welcome(c)
 	}
+}
+
+// acceptLast gives the next accept of a socket that stops its time, and reports
+// false when the time for all of them is over.
+func (s *socket) acceptLast() bool {
+	now := time.Now()
+	if now.UnixNano() >= s.stopAt.Load() {
+		return false
+	}
+	return s.listener.SetDeadline(now.Add(lastQuiet)) == nil
 }
 
 func (s *socket) isStopping() bool {

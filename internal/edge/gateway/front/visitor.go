@@ -1,6 +1,7 @@
 package front
 
 import (
+	"math"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -74,8 +75,8 @@ func (v *visitor) arm() {
 	}
 	v.rest = 1
 	if v.timer == nil {
-		v.timer = time.AfterFunc(v.step, v.look)
-		return
+		// Started by Reset only: look uses v.timer, so it must be in its place.
+		v.timer = time.AfterFunc(math.MaxInt64, v.look)
 	}
 	v.timer.Reset(v.step)
 }
