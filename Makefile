@@ -36,8 +36,8 @@ race: ## the tests of the main module with the race detector
 bench: setup ## side by side with nginx, HAProxy, Caddy and httputil.ReverseProxy
 	@cd bench && ./run
 
-soak: ## servers killed and hung at random for ten minutes, and reloads all along
-	EVERGATE_SOAK=10m $(GO) test $(RACE) -count=1 -v -timeout 30m -run 'Chaos|Reloads' ./internal/server
+soak: ## servers killed and hung at random for ten minutes
+	EVERGATE_SOAK=10m $(GO) test $(RACE) -count=1 -v -timeout 30m ./scenarios/chaos
 
 fuzz: ## every fuzz test for FUZZTIME (10s)
 	@scripts/fuzz $(FUZZTIME)
