@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"runtime/debug"
 
+	"github.com/evergate/evergate/internal/edge/gateway/compress"
 	"github.com/evergate/evergate/internal/exchange"
 )
 
@@ -34,6 +35,8 @@ func (g *Gateway) serve(out http.ResponseWriter, r *http.Request, no *refusal) {
 	x.Start = g.clock.Now()
 	r = r.WithContext(exchange.NewContext(r.Context(), x))
 	w.r = r
+	// Kept from here, because the configuration may change what servers are told.
+	w.accepts = compress.Visitor{Method: r.Method, AcceptEncoding: r.Header["Accept-Encoding"], CacheControl: r.Header["Cache-Control"]}
 	g.metrics.inFlight.Add(1)
 	defer func() {
 		// recover is called here, and not in end, because only the deferred function may.

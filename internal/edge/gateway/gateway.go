@@ -15,6 +15,7 @@ import (
 
 	"github.com/evergate/evergate/internal/clock"
 	"github.com/evergate/evergate/internal/config"
+	_ "github.com/evergate/evergate/internal/edge/gateway/extended" // before net/http: websockets over HTTP/2
 	"github.com/evergate/evergate/internal/exchange"
 )
 

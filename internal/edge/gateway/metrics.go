@@ -26,7 +26,7 @@ type metrics struct {
 	aborted  *prometheus.CounterVec
 	inFlight atomic.Int64
 
-	mu     sync.Mutex // guards places
+	mu     sync.Mutex // guards places, and the users of each
 	places map[[2]string]*counters
 }
 
@@ -57,38 +57,46 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 	return m
 }
 
-// counters are the figures of one place, resolved once. They live over reloads.
+// counters are the figures of one place, resolved once. They live over reloads, as
+// long as a runtime has the place.
 type counters struct {
 	m           *metrics
 	site, route string
+	users       int                                                            // places of runtimes
 	requests    [len(methods)][len(classes)]atomic.Pointer[prometheus.Counter] // made as they are needed
 	seconds     prometheus.Observer
 	received    prometheus.Counter
 	sent        prometheus.Counter
 }
 
-// of returns the counters of a route, or of a site without route, or of neither.
+// of returns the counters of a route, or of a site without route, or of neither,
+// for a user who gives them back with release.
 func (m *metrics) of(site, route string) *counters {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	key := [2]string{site, route}
-	if c := m.places[key]; c != nil {
-		return c
+	c := m.places[key]
+	if c == nil {
+		c = &counters{
+			m: m, site: site, route: route, seconds: m.seconds.WithLabelValues(site, route),
+			received: m.received.WithLabelValues(site, route), sent: m.sent.WithLabelValues(site, route),
+		}
+		m.places[key] = c
 	}
-	c := &counters{
-		m: m, site: site, route: route, seconds: m.seconds.WithLabelValues(site, route),
-		received: m.received.WithLabelValues(site, route), sent: m.sent.WithLabelValues(site, route),
-	}
-	m.places[key] = c
+	c.users++
 	return c
 }
 
-// forget removes the figures of a route that is gone.
-func (m *metrics) forget(site, route string) {
+// release removes the figures of a place that no runtime has any more.
+func (c *counters) release() {
+	m := c.m
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	delete(m.places, [2]string{site, route})
-	labels := prometheus.Labels{"site": site, "route": route}
+	if c.users--; c.users > 0 {
+		return
+	}
+	delete(m.places, [2]string{c.site, c.route})
+	labels := prometheus.Labels{"site": c.site, "route": c.route}
 	m.requests.DeletePartialMatch(labels)
 	m.seconds.DeletePartialMatch(labels)
 	m.received.DeletePartialMatch(labels)

@@ -34,8 +34,10 @@ func (rt *Runtime) onRoute(p *place, answer http.Handler) http.Handler {
 		dropOdd(p),               //    names that servers would mistake for others
 		changeRequest(p),         //    headers, the site's then the route's
 		rewrite(p),               //    the path that goes to the server
-		compressed(p),            // 9: and on its way back the response meets, in Response.WriteHeader,
-	) //                                       its header changes, compression, and what is ours to say
+		compressed(p),            // 9
+	)
+	// On its way back a response meets, in response.finishHeader, its header
+	// changes, compression of what they made, and at last what is ours to say.
 }
 
 // chain puts steps before a handler; the first one is met first.

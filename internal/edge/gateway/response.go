@@ -39,6 +39,7 @@ type response struct {
 	hijacked   bool
 	closing    bool // HTTP/1: no request may follow on this connection
 	compressed bool // the place's policy may be asked
+	accepts    compress.Visitor
 	coder      *compress.Writer
 	body       *body // nil: none, or not looked at
 }
@@ -101,12 +102,12 @@ func (w *response) finishHeader(status int) {
 	p.response[0].Apply(h)
 	p.response[1].Apply(h)
 	if w.compressed {
-		if c := p.compress.Choose(w.r, status, h); c != compress.Identity && w.r.Method != http.MethodHead {
+		if c := p.compress.Choose(w.accepts, status, h); c != compress.Identity && w.r.Method != http.MethodHead {
 			w.coder = compress.NewWriter(w.out, c, isEventStream(h))
 		}
 	}
 	if w.id != nil {
-		h["X-Request-Id"] = w.id
+		h["X-Request-Id"] = w.id[:1:1]
 	}
 	if p.site != nil && p.site.hsts != nil && w.x.Scheme == "https" {
 		h["Strict-Transport-Security"] = p.site.hsts

@@ -165,6 +165,14 @@ func TestResponse_Compression(t *testing.T) {
 	}
 }
 
+func TestResponse_TheVisitorsAcceptEncodingCountsNotTheServers(t *testing.T) {
+	d := newDoor(t, strings.Replace(plain, "origin: shop}", "origin: shop, headers: {request: {set: {Accept-Encoding: identity}}}}", 1))
+	res := d.serve(request("GET", "/", "Accept-Encoding: gzip"))
+	if got := d.servers.last().Header.Get("Accept-Encoding"); got != "identity" || res.Header.Get("Content-Encoding") != "gzip" {
+		t.Errorf("the server was asked for %q, the visitor got %q", got, res.Header.Get("Content-Encoding"))
+	}
+}
+
 func TestResponse_ACutBodyIsNotEndedByItsEncoder(t *testing.T) {
 	d := newDoor(t, plain)
 	d.servers.answer = func(w http.ResponseWriter, _ *http.Request) {

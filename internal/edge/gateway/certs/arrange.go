@@ -93,7 +93,7 @@ func (m *Manager) keep(name string, reloaded bool) *keeper {
 		return old
 	}
 	k := &keeper{
-		name: name, issuer: p.acme, log: m.log, clock: m.clock, first: m.retry, publish: m.published,
+		name: name, issuer: p.acme, log: m.log, clock: m.clock, first: m.retry, info: m.info, publish: m.published,
 		wake: make(chan struct{}, 1), share: p.cfg.TLS.ACME.RenewAt,
 	}
 	var err error
@@ -134,4 +134,3 @@ func (m *Manager) published(k *keeper, c *tls.Certificate, why string) {
 		m.arrange(false)
 	}
 }
-

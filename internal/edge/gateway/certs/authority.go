@@ -217,17 +217,20 @@ func (a *authority) obtain(ctx context.Context, client *acmez.Client, account ac
 }
 
 // renewalInfo asks when the authority would like a certificate to be renewed (RFC
-// 9773), which it moves forward when it must revoke. The zero time: it does not say.
-func (a *authority) renewalInfo(ctx context.Context, leaf *x509.Certificate) time.Time {
+// 9773), which it moves forward when it must revoke. Without a window: it does
+// not say.
+func (a *authority) renewalInfo(ctx context.Context, leaf *x509.Certificate) acme.RenewalInfo {
 	if !a.issued(leaf) {
-		return time.Time{}
+		return acme.RenewalInfo{}
 	}
+	ctx, cancel := context.WithTimeout(ctx, authorityTimeout) // with all repetitions
+	defer cancel()
 	info, err := a.client().GetRenewalInfo(ctx, leaf)
 	if err != nil {
 		// The share of its life decides, then; an authority that is down is
 		// reported by the order that fails.
 		a.log.Debug("no renewal information", "names", leaf.DNSNames, "error", err)
-		return time.Time{}
+		return acme.RenewalInfo{}
 	}
-	return info.SelectedTime
+	return info
 }

@@ -6,15 +6,18 @@ import (
 	"crypto/x509"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"time"
+
+	"github.com/mholt/acmez/v3/acme"
 
 	"github.com/evergate/evergate/internal/clock"
 )
 
 const (
-	keeperLook = time.Hour     // longest sleep: clocks are set and machines suspended
-	infoEvery  = 6 * time.Hour // between two questions for renewal information
-	orderPause = time.Minute   // between two certificates of one name, or a tenth of a life
+	keeperLook = time.Hour   // longest sleep: clocks are set and machines suspended
+	orderPause = time.Minute // between two certificates of one name, or a tenth of a life
+	wakePause  = time.Minute // between two orders that reloads have brought on
 )
 
 // issuer is what a keeper needs of the authority.
@@ -22,7 +25,7 @@ type issuer interface {
 	order(ctx context.Context, name string, replaces *x509.Certificate) error
 	load(name string) (*tls.Certificate, error)
 	save(name string) error
-	renewalInfo(ctx context.Context, leaf *x509.Certificate) time.Time
+	renewalInfo(ctx context.Context, leaf *x509.Certificate) acme.RenewalInfo
 }
 
 // keeper sees to it that one name has a certificate: it orders the first, renews
@@ -34,6 +37,7 @@ type keeper struct {
 	log     *slog.Logger
 	clock   clock.Clock
 	first   time.Duration // before the first retry; 0: by the kind of failure
+	info    time.Duration // between two questions for renewal information
 	publish func(k *keeper, c *tls.Certificate, why string)
 	stop    context.CancelFunc
 	wake    chan struct{} // buffered: look again now
@@ -46,9 +50,10 @@ type keeper struct {
 
 	// The goroutine's own.
 	failures int       // in a row
+	tried    time.Time // the last order began
 	notAgain time.Time // no order before
-	info     time.Time // when the authority would like the renewal; zero: unknown
-	infoAsk  time.Time // when to ask for it again
+	wished   time.Time // when the authority would like the renewal; zero: unknown
+	question time.Time // when to ask for it again
 }
 
 // view is what the goroutine needs of the manager's fields.
@@ -60,20 +65,21 @@ type view struct {
 
 // run is the keeper's goroutine. now returns the present view.
 func (k *keeper) run(ctx context.Context, now func() view) {
+	// Many names that start together do not ask together.
+	k.question = k.clock.Now().Add(rand.N(k.info / 6))
 	for {
 		v := now()
 		k.ask(ctx, v)
 		wait := k.due(v).Sub(k.clock.Now())
 		if wait > 0 {
-			timer := time.NewTimer(min(wait, keeperLook))
+			timer := time.NewTimer(min(wait, keeperLook, k.info))
 			select {
 			case <-ctx.Done():
 				timer.Stop()
 				return
 			case <-k.wake:
 				timer.Stop()
-				// The operator has changed something: the wait was for how things were.
-				k.notAgain, k.failures = time.Time{}, 0
+				k.again()
 			case <-timer.C:
 			}
 			continue
@@ -85,14 +91,28 @@ func (k *keeper) run(ctx context.Context, now func() view) {
 	}
 }
 
+// again makes a failed order be repeated soon: the operator has changed something,
+// and the wait was for how things were.
+func (k *keeper) again() {
+	if soon := k.tried.Add(wakePause); k.failures > 0 && soon.Before(k.notAgain) {
+		k.notAgain, k.failures = soon, 0
+	}
+}
+
 // ask learns once in a while when the authority would like the renewal.
 func (k *keeper) ask(ctx context.Context, v view) {
 	now := k.clock.Now()
-	if v.cert == nil || v.foreign || now.Before(k.infoAsk) || !now.Before(renewAfter(v.cert.Leaf, v.share)) {
+	if v.cert == nil || v.foreign || now.Before(k.question) || !now.Before(renewAfter(v.cert.Leaf, v.share)) {
 		return
 	}
-	k.info = k.issuer.renewalInfo(ctx, v.cert.Leaf)
-	k.infoAsk = now.Add(infoEvery)
+	k.question = now.Add(k.info)
+	info := k.issuer.renewalInfo(ctx, v.cert.Leaf)
+	window := info.SuggestedWindow
+	if info.HasWindow() && (k.wished.Before(window.Start) || k.wished.After(window.End)) {
+		// Chosen at random in the window, and kept as long as the window has it: to
+		// choose at each answer would favour early times.
+		k.wished = info.SelectedTime
+	}
 }
 
 // due is when to order next.
@@ -101,8 +121,8 @@ func (k *keeper) due(v view) time.Time {
 		return k.notAgain
 	}
 	at := renewAfter(v.cert.Leaf, v.share)
-	if !k.info.IsZero() && k.info.Before(at) {
-		at = k.info
+	if !k.wished.IsZero() && k.wished.Before(at) {
+		at = k.wished
 	}
 	if at.Before(k.notAgain) {
 		return k.notAgain
@@ -118,6 +138,7 @@ func (k *keeper) try(ctx context.Context, v view) {
 		replaces = v.cert.Leaf
 	}
 	start := k.clock.Now()
+	k.tried = start
 	k.log.Debug("ordering a certificate", "name", k.name, "renewal", renewal)
 	err := k.issuer.order(ctx, k.name, replaces)
 	var c *tls.Certificate
@@ -138,7 +159,7 @@ func (k *keeper) try(ctx context.Context, v view) {
 	}
 	k.failures = 0
 	k.notAgain = k.clock.Now().Add(min(orderPause, c.Leaf.NotAfter.Sub(c.Leaf.NotBefore)/10))
-	k.info, k.infoAsk = time.Time{}, time.Time{}
+	k.wished, k.question = time.Time{}, k.clock.Now().Add(k.info)
 	k.log.Info("certificate issued", "name", k.name, "renewal", renewal, "expires", c.Leaf.NotAfter,
 		"serial", c.Leaf.SerialNumber.Text(16), "millis", k.clock.Now().Sub(start).Milliseconds())
 	k.publish(k, c, "")

@@ -22,7 +22,7 @@ type deskIssuer struct {
 
 	mu     sync.Mutex // guards the fields below
 	fail   error      // what order returns
-	info   time.Time
+	info   acme.RenewalInfo
 	orders []time.Time
 	last   *tls.Certificate
 }
@@ -35,7 +35,7 @@ func (d *deskIssuer) order(context.Context, string, *x509.Certificate) error {
 		return d.fail
 	}
 	d.last = &tls.Certificate{Leaf: &x509.Certificate{SerialNumber: big.NewInt(int64(len(d.orders))), NotBefore: time.Now(), NotAfter: time.Now().Add(d.life)}}
-	d.info = time.Time{}
+	d.info = acme.RenewalInfo{}
 	return nil
 }
 
@@ -47,7 +47,7 @@ func (d *deskIssuer) load(string) (*tls.Certificate, error) {
 
 func (d *deskIssuer) save(string) error { return nil }
 
-func (d *deskIssuer) renewalInfo(context.Context, *x509.Certificate) time.Time {
+func (d *deskIssuer) renewalInfo(context.Context, *x509.Certificate) acme.RenewalInfo {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.info
@@ -60,11 +60,12 @@ func (d *deskIssuer) answer(err error) {
 	d.fail = err
 }
 
-// wish makes the authority want the renewal at a time.
-func (d *deskIssuer) wish(at time.Time) {
+// wish makes the authority want the renewal between start and end, of which the
+// library has chosen a time.
+func (d *deskIssuer) wish(start, end, chosen time.Time) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.info = at
+	d.info.SuggestedWindow.Start, d.info.SuggestedWindow.End, d.info.SelectedTime = start, end, chosen
 }
 
 // made returns when orders were made.
@@ -102,7 +103,7 @@ func keptBy(t *testing.T, d *deskIssuer, cert *tls.Certificate, share float64, t
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		k := &keeper{
-			name: "one.test", issuer: d, log: slog.New(slog.DiscardHandler), wake: make(chan struct{}, 1),
+			name: "one.test", issuer: d, log: slog.New(slog.DiscardHandler), info: defaultInfo, wake: make(chan struct{}, 1),
 		}
 		r := &result{cert: cert}
 		k.publish = func(_ *keeper, c *tls.Certificate, why string) {
@@ -198,6 +199,36 @@ func TestKeeper_AReloadTriesAgainAtOnce(t *testing.T) {
 	})
 }
 
+func TestKeeper_ManyReloadsDoNotMakeManyOrders(t *testing.T) {
+	d := &deskIssuer{life: time.Hour, fail: acme.Problem{Status: 403}}
+	keptBy(t, d, nil, 1.0/3, func(k *keeper, _ *result) {
+		for range 60 {
+			time.Sleep(5 * time.Second)
+			select {
+			case k.wake <- struct{}{}:
+			default:
+			}
+			synctest.Wait()
+		}
+		if n := len(d.made()); n > 6 {
+			t.Errorf("%d orders in five minutes", n)
+		}
+	})
+}
+
+func TestKeeper_AReloadDoesNotPutOffARenewal(t *testing.T) {
+	d := &deskIssuer{life: 40 * time.Second}
+	keptBy(t, d, nil, 0.5, func(k *keeper, _ *result) {
+		time.Sleep(time.Second)
+		k.wake <- struct{}{}
+		time.Sleep(20 * time.Second)
+		synctest.Wait()
+		if n := len(d.made()); n != 2 {
+			t.Errorf("%d orders", n)
+		}
+	})
+}
+
 func TestKeeper_AStoredCertificateIsNotOrderedAgain(t *testing.T) {
 	d := &deskIssuer{life: time.Hour}
 	stored := &tls.Certificate{Leaf: &x509.Certificate{SerialNumber: big.NewInt(7)}}
@@ -228,11 +259,32 @@ func TestKeeper_RenewsEarlierWhenTheAuthorityWishes(t *testing.T) {
 	keptBy(t, d, nil, 1.0/3, func(*keeper, *result) {
 		time.Sleep(24 * time.Hour)
 		synctest.Wait()
-		d.wish(time.Now()) // it must revoke
+		d.wish(time.Now().Add(-time.Hour), time.Now(), time.Now()) // it must revoke
 		time.Sleep(7 * time.Hour)
 		synctest.Wait()
 		if len(d.made()) != 2 {
 			t.Errorf("%d orders", len(d.made()))
+		}
+	})
+}
+
+func TestKeeper_KeepsToTheTimeItHasChosen(t *testing.T) {
+	d := &deskIssuer{life: 90 * 24 * time.Hour}
+	keptBy(t, d, nil, 1.0/3, func(*keeper, *result) {
+		start, end := time.Now().Add(30*24*time.Hour), time.Now().Add(50*24*time.Hour)
+		d.wish(start, end, start.Add(10*24*time.Hour))
+		time.Sleep(24 * time.Hour)
+		synctest.Wait()
+		d.wish(start, end, start) // the same window, another throw of the dice
+		time.Sleep(38 * 24 * time.Hour)
+		synctest.Wait()
+		if n := len(d.made()); n != 1 {
+			t.Errorf("%d orders before the time that was chosen first", n)
+		}
+		time.Sleep(2 * 24 * time.Hour)
+		synctest.Wait()
+		if n := len(d.made()); n != 2 {
+			t.Errorf("%d orders after it", n)
 		}
 	})
 }

@@ -19,7 +19,10 @@ import (
 	"github.com/evergate/evergate/internal/config"
 )
 
-const defaultPoll = 2 * time.Second
+const (
+	defaultPoll = 2 * time.Second
+	defaultInfo = 6 * time.Hour
+)
 
 // Options are what a manager needs beside its configuration.
 type Options struct {
@@ -28,6 +31,7 @@ type Options struct {
 	Registerer prometheus.Registerer // nil: metrics are counted and not shown
 	Clock      clock.Clock
 	Poll       time.Duration // how often certificate files are looked at; 0: 2 s
+	Info       time.Duration // how often the ACME authority is asked when it would like a renewal; 0: 6 h
 	Retry      time.Duration // first wait after a failed order, which then doubles; 0: 15 s if nobody answered, 5 min if the authority refused
 }
 
@@ -39,6 +43,7 @@ type Manager struct {
 	clock      clock.Clock
 	poll       time.Duration
 	retry      time.Duration
+	info       time.Duration
 	metrics    *metrics
 	challenges *challenges
 	storage    *storage
@@ -70,6 +75,7 @@ func New(o Options) *Manager {
 		clock:      o.Clock,
 		poll:       cmp.Or(o.Poll, defaultPoll),
 		retry:      o.Retry,
+		info:       cmp.Or(o.Info, defaultInfo),
 		challenges: newChallenges(),
 		storage:    newStorage(o.Dir),
 		keepers:    map[string]*keeper{},

@@ -4,10 +4,8 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/caddyserver/certmagic"
@@ -95,12 +93,6 @@ func (p *Prepared) read() error {
 // readACME prepares the authority, the one in use if it is the same.
 func (p *Prepared) readACME(conf *config.ACME) error {
 	m := p.manager
-	if err := portServed("tls.acme.http_port", conf.HTTPPort, p.cfg.Listen.HTTP, "listen.http"); err != nil {
-		return err
-	}
-	if err := portServed("tls.acme.tls_port", conf.TLSPort, p.cfg.Listen.HTTPS, "listen.https"); err != nil {
-		return err
-	}
 	settings, roots, err := acmeSettingsOf(conf)
 	if err != nil {
 		return err
@@ -137,20 +129,6 @@ func (p *Prepared) readLocal() error {
 	}
 	m.log.Info("certificates are made by the local authority; trust it by this file", "ca", p.local.path)
 	return nil
-}
-
-// portServed reports a port for challenges on which nobody listens. Challenges
-// are answered on every listener, so the key says only what must be there.
-func portServed(key string, port int, addresses []string, list string) error {
-	if port == 0 {
-		return nil
-	}
-	for _, a := range addresses {
-		if _, p, err := net.SplitHostPort(a); err == nil && (p == strconv.Itoa(port) || p == "0") {
-			return nil
-		}
-	}
-	return fmt.Errorf("%s: nothing listens on port %d; challenges are answered on the addresses of %s", key, port, list)
 }
 
 // namesIn returns the host names of cfg, without repetition, those of hosts and

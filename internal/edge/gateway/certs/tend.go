@@ -58,4 +58,3 @@ func (m *Manager) warnOfValidity(name string, c *tls.Certificate) {
 		m.log.Error("a certificate is not valid yet; is the clock right?", "name", name, "valid_from", c.Leaf.NotBefore, "now", now)
 	}
 }
-

@@ -58,22 +58,29 @@ func NewPolicy(c config.Compress) *Policy {
 	return p
 }
 
-// Choose returns the coding for a response to r with status and header h. Where
+// Visitor is what a request says that matters here.
+type Visitor struct {
+	Method         string
+	AcceptEncoding []string // lines of the field
+	CacheControl   []string // likewise
+}
+
+// Choose returns the coding for a response to v with status and header h. Where
 // it depends on the visitor, h says so (Vary), and where it is not Identity, h is
 // changed to describe the compressed body: Content-Encoding set, ETag weakened,
 // length and digests of the plain body gone. A HEAD is answered like its GET.
-func (p *Policy) Choose(r *http.Request, status int, h http.Header) Coding {
-	if p == nil || !p.fits(status, h) || r.Method == http.MethodConnect {
+func (p *Policy) Choose(v Visitor, status int, h http.Header) Coding {
+	if p == nil || !p.fits(status, h) || v.Method == http.MethodConnect {
 		return Identity
 	}
 	if noTransform(h["Cache-Control"]) {
 		return Identity
 	}
 	vary(h)
-	if noTransform(r.Header["Cache-Control"]) {
+	if noTransform(v.CacheControl) {
 		return Identity
 	}
-	c := Negotiate(r.Header["Accept-Encoding"], isEventStream(h))
+	c := Negotiate(v.AcceptEncoding, isEventStream(h))
 	if c == Identity {
 		return Identity
 	}

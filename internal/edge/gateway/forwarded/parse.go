@@ -9,9 +9,9 @@ type Element struct{ For, By, Host, Proto string }
 // mostElements bounds what is kept; a chain of more proxies is no chain.
 const mostElements = 64
 
-// Parse reads the lines of a Forwarded field. Of a line that breaks the grammar
-// nothing is believed that stands before the break: the nearer elements, behind
-// it, could have been meant otherwise, so all of the line is dropped.
+// Parse reads the lines of a Forwarded field, the nearest proxy last. A line that
+// breaks the grammar is dropped with all that stand before it: what is nearer than
+// the break may be believed, what is farther came through whoever broke it.
 func Parse(lines []string) []Element {
 	var all []Element
 	for _, line := range lines {

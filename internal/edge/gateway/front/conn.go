@@ -8,6 +8,8 @@ import (
 	"os"
 	"sync"
 	"sync/atomic"
+
+	"github.com/evergate/evergate/internal/edge/gateway/front/lane"
 )
 
 // ErrSlowReader is the error of writes to a visitor whose connection was ended
@@ -28,10 +30,11 @@ type conn struct {
 
 	address  netip.Addr // of the visitor: what the PROXY header says, else the peer
 	secure   bool
-	counted  bool     // in the census
-	ahead    []byte   // read behind a PROXY header, not yet given to Read
-	remote   net.Addr // nil: the TCP connection's own
-	local    net.Addr // likewise
+	counted  bool                      // in the census
+	ahead    []byte                    // read behind a PROXY header, not yet given to Read
+	remote   net.Addr                  // nil: the TCP connection's own
+	local    net.Addr                  // likewise
+	lane     atomic.Pointer[lane.Conn] // nil: the connection is net/http's
 	tooSlow  atomic.Bool
 	released sync.Once
 }

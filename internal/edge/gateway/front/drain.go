@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/evergate/evergate/internal/config"
+	"github.com/evergate/evergate/internal/edge/gateway/front/lane"
 )
 
 const (
@@ -107,7 +108,38 @@ func (f *Front) waitForRequests(ctx context.Context) {
 		// An error says that ctx ended: what is left will be cut.
 		servers.Go(func() { _ = g.server.Shutdown(ctx) })
 	}
+	servers.Go(func() { f.waitForLanes(ctx) })
 	servers.Wait()
+}
+
+// waitForLanes closes connections on the fast lane as soon as they are between
+// two requests, until none is left or ctx ends.
+func (f *Front) waitForLanes(ctx context.Context) {
+	for f.closeIdleLanes() > 0 {
+		if !pause(ctx, drainPoll) {
+			return
+		}
+	}
+}
+
+// closeIdleLanes returns how many connections were on the fast lane with a request.
+func (f *Front) closeIdleLanes() (left int) {
+	var idle []*lane.Conn
+	f.live.Lock()
+	for c := range f.conns {
+		if l := c.lane.Load(); l != nil && l.Busy() {
+			left++
+		} else if l != nil {
+			idle = append(idle, l)
+		}
+	}
+	f.live.Unlock()
+	for _, l := range idle { // closing takes the lock
+		if !l.CloseIdle() {
+			left++
+		}
+	}
+	return left
 }
 
 // waitForNone waits until no connection is open, or ctx ends.

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/quic-go/quic-go/http3"
+
+	"github.com/evergate/evergate/internal/edge/gateway/front/lane"
 )
 
 const (
@@ -27,6 +29,7 @@ type generation struct {
 	front    *Front
 	settings *settings
 	server   *http.Server
+	lane     *lane.Lane // for plain HTTP/1.1, before server
 	h3       *http3.Server
 	h3TLS    *tls.Config // nil: no https listener
 	handoff  *handoff
@@ -73,6 +76,10 @@ func newGeneration(f *Front, s *settings) *generation {
 		TLSNextProto: map[string]func(*http.Server, *tls.Conn, http.Handler){
 			"acme-tls/1": func(_ *http.Server, c *tls.Conn, _ http.Handler) { c.Close() },
 		},
+	}
+	g.lane = &lane.Lane{
+		Handler: f.root, HeaderTimeout: g.server.ReadHeaderTimeout, IdleTimeout: g.server.IdleTimeout,
+		HeadBytes: g.server.MaxHeaderBytes, Panicked: f.panicked,
 	}
 	if s.tls != nil {
 		g.prepareHTTP3()
@@ -134,9 +141,28 @@ func (g *generation) ended() bool {
 
 // serveConn gives c to the server. It reports false when the server has ended.
 func (g *generation) serveConn(c *conn) bool {
-	var nc net.Conn = c
 	if c.secure {
-		nc = tls.Server(c, g.settings.tls)
+		return g.handoff.deliver(tls.Server(c, g.settings.tls))
 	}
-	return g.handoff.deliver(nc)
+	if g.retired.Load() { // it may have ended before c joined; then net/http would not take c later
+		return false
+	}
+	go g.serveLane(c)
+	return true
+}
+
+// serveLane serves c on the fast lane, and gives it to the server when a request
+// comes that is none for the lane.
+func (g *generation) serveLane(c *conn) {
+	lc := &lane.Conn{Conn: c, Socket: c.TCPConn, Context: context.WithValue(context.Background(), visitorKey{}, &c.visitor)}
+	c.lane.Store(lc)
+	rest, ok := g.lane.Serve(lc)
+	c.lane.Store(nil)
+	if !ok {
+		return
+	}
+	c.ahead = append(rest, c.ahead...)
+	if !g.handoff.deliver(c) {
+		c.Close()
+	}
 }

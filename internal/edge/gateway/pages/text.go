@@ -23,10 +23,10 @@ var byReason = map[string]text{
 	"reset":          {"Service not reachable", "The service behind this address broke off before it had answered. Please try again in a moment."},
 	"bad_response":   {"Service not reachable", "The service behind this address gave an answer that makes no sense. Please try again in a moment."},
 	"timeout":        {"Service too slow", "The service behind this address did not answer in time. Please try again in a moment."},
-	"queue_full":     {"Very busy right now", "More people want to use this service than it can serve at once. Please try again in a moment."},
-	"queue_deadline": {"Very busy right now", "The service could not take your request in time. Please try again in a moment."},
-	"no_server":      {"Service not available", "No part of this service can take your request right now. Please try again in a moment."},
-	"memory":         {"Very busy right now", "The service is at its limit. Please try again in a moment."},
+	"queue_full":     {"Very busy right now", "More people want to use this service than it can serve at once."},
+	"queue_deadline": {"Very busy right now", "The service could not take your request in time."},
+	"no_server":      {"Service not available", "No part of this service can take your request right now."},
+	"memory":         {"Very busy right now", "The service is at its limit."},
 	"misdirected":    {"No such site", "This connection was made for another site. Please try again."},
 }
 

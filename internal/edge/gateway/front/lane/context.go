@@ -1,0 +1,120 @@
+package lane
+
+import (
+	"context"
+	"errors"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// requestContext is the context of the request under way. It becomes a context
+// that can end, and the visitor's leaving is looked for, only when somebody asks
+// for Done: most requests are answered before anybody does.
+type requestContext struct {
+	context.Context // of the connection
+	s               *session
+
+	now atomic.Pointer[live] // nil: nobody has asked
+
+	mu sync.Mutex // guards now's change, and the fields of it
+}
+
+// live is a request's context that somebody waits on.
+type live struct {
+	context.Context
+	cancel  context.CancelFunc
+	watched chan struct{} // closed when the watch has ended; nil: it has not begun
+}
+
+var _ context.Context = (*requestContext)(nil)
+
+func (c *requestContext) begin(s *session) { c.s, c.Context = s, s.conn.Context }
+
+func (c *requestContext) forget() { c.s, c.Context = nil, context.Background() }
+
+// Done implements context.Context.
+func (c *requestContext) Done() <-chan struct{} {
+	if l := c.now.Load(); l != nil {
+		return l.Done()
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	l := c.now.Load()
+	if l == nil {
+		l = new(live)
+		l.Context, l.cancel = context.WithCancel(c.Context)
+		c.now.Store(l)
+		if c.s != nil && c.s.body.read() {
+			c.watch(l)
+		}
+	}
+	return l.Done()
+}
+
+// Err implements context.Context.
+func (c *requestContext) Err() error {
+	if l := c.now.Load(); l != nil {
+		return l.Err()
+	}
+	return c.Context.Err()
+}
+
+// Value implements context.Context. Contexts made of this one find by it, after
+// Done, the one that they end with.
+func (c *requestContext) Value(key any) any {
+	if l := c.now.Load(); l != nil {
+		return l.Value(key)
+	}
+	return c.Context.Value(key)
+}
+
+// bodyRead is called with the last byte of the body: only then may the watch use
+// the connection.
+func (c *requestContext) bodyRead() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if l := c.now.Load(); l != nil && l.watched == nil {
+		c.watch(l)
+	}
+}
+
+// watch ends l when the visitor leaves. The caller holds mu.
+func (c *requestContext) watch(l *live) {
+	raw, err := c.s.conn.Socket.SyscallConn()
+	if err != nil {
+		return // it is closed: writing will tell
+	}
+	c.s.setDeadline(time.Time{})
+	watched := make(chan struct{})
+	l.watched = watched
+	go func() {
+		defer close(watched)
+		left := false
+		err := raw.Read(func(fd uintptr) bool { left = hasLeft(fd); return left })
+		// Closed from our side (a drain, a slow reader) is left as well; a deadline is
+		// the end of the request.
+		if err == nil && left || errors.Is(err, net.ErrClosed) {
+			l.cancel()
+		}
+	}()
+}
+
+// end ends the request: its context, and the watch.
+func (c *requestContext) end() {
+	if c.now.Load() == nil {
+		return
+	}
+	c.mu.Lock()
+	l := c.now.Swap(nil)
+	c.mu.Unlock()
+	l.cancel()
+	if l.watched != nil {
+		c.s.setDeadline(past)
+		<-l.watched
+	}
+}
+
+// past is a deadline that is over.
+var past = time.Unix(1, 0)

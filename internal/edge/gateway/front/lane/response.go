@@ -1,0 +1,361 @@
+package lane
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// response is the http.ResponseWriter of a simple request. The header goes into
+// the buffer with WriteHeader, so that what a handler changes afterwards has no
+// effect, but for trailers.
+type response struct {
+	s      *session
+	header http.Header
+	out    []byte // header and body on their way
+	head   bool   // the request is HEAD
+
+	status   int   // final, 0: not yet
+	length   int64 // of the body as declared, -1: chunked
+	written  int64 // body bytes
+	noBody   bool  // the status or the method allows none
+	trailers []string
+	closing  bool // no request may follow
+	aborted  bool // by a panic
+	failed   error
+}
+
+var (
+	_ http.ResponseWriter = (*response)(nil)
+	_ http.Flusher        = (*response)(nil)
+	_ io.ReaderFrom       = (*response)(nil)
+)
+
+func (w *response) begin(s *session, head bool) {
+	w.reset()
+	w.s, w.head = s, head
+}
+
+// reset forgets the response before.
+func (w *response) reset() {
+	clear(w.header)
+	*w = response{header: w.header, out: w.out[:0], trailers: w.trailers[:0], length: -1}
+}
+
+// Header implements http.ResponseWriter.
+func (w *response) Header() http.Header { return w.header }
+
+// WriteHeader implements http.ResponseWriter. A status of 100 to 199 is sent at
+// once with the header as it is, and the final one may follow.
+func (w *response) WriteHeader(status int) {
+	switch {
+	case w.status != 0:
+		return
+	case status < 100 || status > 999:
+		panic("lane: invalid status " + strconv.Itoa(status))
+	case status < 200:
+		w.statusLine(status)
+		w.fields(false)
+		w.out = append(w.out, "\r\n"...)
+		_ = w.FlushError() // whoever writes the answer hears of it
+		return
+	}
+	w.status = status
+	w.noBody = w.head || status == http.StatusNoContent || status == http.StatusNotModified
+	w.statusLine(status)
+	dated := w.fields(true)
+	if !dated {
+		w.out = append(w.out, "Date: "...)
+		w.out = append(w.out, w.s.lane.dates.line(time.Now())...)
+	}
+	if w.length < 0 && !w.noBody {
+		w.out = append(w.out, "Transfer-Encoding: chunked\r\n"...)
+	}
+	w.out = append(w.out, "\r\n"...)
+}
+
+func (w *response) statusLine(status int) {
+	w.out = append(w.out, "HTTP/1.1 "...)
+	w.out = strconv.AppendInt(w.out, int64(status), 10)
+	w.out = append(w.out, ' ')
+	if text := http.StatusText(status); text != "" {
+		w.out = append(w.out, text...)
+	} else {
+		w.out = append(w.out, "status code "...)
+		w.out = strconv.AppendInt(w.out, int64(status), 10)
+	}
+	w.out = append(w.out, "\r\n"...)
+}
+
+// fields appends the header, and reads from that of a final response what it
+// says about the body and the connection.
+func (w *response) fields(final bool) (dated bool) {
+	for name, values := range w.header {
+		if len(values) == 0 {
+			continue
+		}
+		switch name {
+		case "Transfer-Encoding":
+			continue // is ours
+		case "Content-Length":
+			if !final || !w.declare(values[0]) {
+				continue
+			}
+			values = values[:1]
+		case "Connection":
+			if final && hasClose(values) {
+				w.closing = true
+			}
+		case "Date":
+			dated = true
+		case "Trailer":
+			if final {
+				w.announce(values)
+			}
+		}
+		if strings.HasPrefix(name, http.TrailerPrefix) || !isToken(name) {
+			continue
+		}
+		for _, v := range values {
+			w.field(name, v)
+		}
+	}
+	return dated
+}
+
+// field appends one line. What would end it early is a space, as net/http has it.
+func (w *response) field(name, value string) {
+	w.out = append(w.out, name...)
+	w.out = append(w.out, ": "...)
+	at := len(w.out)
+	w.out = append(w.out, value...)
+	if strings.IndexByte(value, '\n') >= 0 || strings.IndexByte(value, '\r') >= 0 {
+		for i := at; i < len(w.out); i++ {
+			if w.out[i] == '\n' || w.out[i] == '\r' {
+				w.out[i] = ' '
+			}
+		}
+	}
+	w.out = append(w.out, "\r\n"...)
+}
+
+// declare takes a Content-Length, and reports whether it is to be sent.
+func (w *response) declare(value string) bool {
+	n, err := strconv.ParseUint(value, 10, 62)
+	if err != nil || w.status == http.StatusNoContent {
+		return false
+	}
+	w.length = int64(n)
+	return true
+}
+
+// announce notes the trailers that come behind a chunked body.
+func (w *response) announce(values []string) {
+	for _, v := range values {
+		for name := range strings.SplitSeq(v, ",") {
+			if name = http.CanonicalHeaderKey(strings.TrimSpace(name)); name != "" && name != "Content-Length" && name != "Transfer-Encoding" && name != "Trailer" {
+				w.trailers = append(w.trailers, name)
+			}
+		}
+	}
+}
+
+func hasClose(values []string) bool {
+	for _, v := range values {
+		for token := range strings.SplitSeq(v, ",") {
+			if strings.EqualFold(strings.TrimSpace(token), "close") {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func isToken(name string) bool {
+	for i := 0; i < len(name); i++ {
+		if kinds[name[i]]&inToken == 0 {
+			return false
+		}
+	}
+	return name != ""
+}
+
+// Write implements http.ResponseWriter. Errors: http.ErrBodyNotAllowed,
+// http.ErrContentLength, and the connection's.
+func (w *response) Write(p []byte) (int, error) {
+	if w.status == 0 {
+		w.WriteHeader(http.StatusOK)
+	}
+	if len(p) == 0 {
+		return 0, nil
+	}
+	if w.noBody {
+		if w.head {
+			return len(p), nil
+		}
+		return 0, http.ErrBodyNotAllowed
+	}
+	if w.length >= 0 {
+		if w.written+int64(len(p)) > w.length {
+			return 0, http.ErrContentLength
+		}
+		w.written += int64(len(p))
+		return len(p), w.put(p)
+	}
+	w.written += int64(len(p))
+	w.out = strconv.AppendInt(w.out, int64(len(p)), 16)
+	w.out = append(w.out, "\r\n"...)
+	if err := w.put(p); err != nil {
+		return 0, err
+	}
+	w.out = append(w.out, "\r\n"...)
+	return len(p), nil
+}
+
+// put sends p, through the buffer where it fits.
+func (w *response) put(p []byte) error {
+	if len(w.out)+len(p) <= outSize {
+		w.out = append(w.out, p...)
+		return nil
+	}
+	if room := outSize - len(w.out); room > 0 && len(w.out) > 0 {
+		w.out = append(w.out, p[:room]...)
+		p = p[room:]
+	}
+	if err := w.flush(); err != nil {
+		return err
+	}
+	if len(p) <= outSize/2 {
+		w.out = append(w.out, p...)
+		return nil
+	}
+	return w.send(p)
+}
+
+// ReadFrom implements io.ReaderFrom: what is declared and comes from a file or a
+// socket goes out inside the kernel.
+func (w *response) ReadFrom(r io.Reader) (int64, error) {
+	if w.status == 0 {
+		w.WriteHeader(http.StatusOK)
+	}
+	to, ok := w.s.conn.Conn.(io.ReaderFrom)
+	if !ok || w.noBody || w.length < 0 {
+		return io.Copy(justWriter{w}, r)
+	}
+	if err := w.flush(); err != nil {
+		return 0, err
+	}
+	n, err := to.ReadFrom(&io.LimitedReader{R: r, N: w.length - w.written})
+	w.written += n
+	if err != nil {
+		return n, w.fail(err)
+	}
+	var more [1]byte
+	if w.written == w.length {
+		if extra, _ := io.ReadFull(r, more[:]); extra > 0 {
+			return n, http.ErrContentLength
+		}
+	}
+	return n, nil
+}
+
+// justWriter hides ReadFrom from io.Copy.
+type justWriter struct{ io.Writer }
+
+// Flush implements http.Flusher.
+func (w *response) Flush() {
+	_ = w.FlushError() // the next write meets the same error
+}
+
+// FlushError sends what is buffered.
+func (w *response) FlushError() error {
+	if w.status == 0 && len(w.out) == 0 {
+		w.WriteHeader(http.StatusOK)
+	}
+	return w.flush()
+}
+
+func (w *response) flush() error {
+	if len(w.out) == 0 {
+		return w.failed
+	}
+	err := w.send(w.out)
+	w.out = w.out[:0]
+	return err
+}
+
+func (w *response) send(p []byte) error {
+	if w.failed != nil {
+		return w.failed
+	}
+	if _, err := w.s.conn.Write(p); err != nil {
+		return w.fail(err)
+	}
+	return nil
+}
+
+func (w *response) fail(err error) error {
+	if w.failed == nil {
+		w.failed = err
+	}
+	return err
+}
+
+// SetReadDeadline and SetWriteDeadline are for http.ResponseController.
+func (w *response) SetReadDeadline(t time.Time) error {
+	w.s.changed = true
+	return w.s.conn.SetReadDeadline(t)
+}
+
+// SetWriteDeadline implements what http.ResponseController asks for.
+func (w *response) SetWriteDeadline(t time.Time) error { return w.s.conn.SetWriteDeadline(t) }
+
+// EnableFullDuplex has nothing to do: body and answer do not wait for each other.
+func (w *response) EnableFullDuplex() error { return nil }
+
+var errTooShort = errors.New("lane: response shorter than its Content-Length")
+
+// finish completes the response when the handler has returned, and reports
+// whether another one may follow on the connection.
+func (w *response) finish() bool {
+	if w.status == 0 {
+		if _, ok := w.header["Content-Length"]; !ok {
+			w.header["Content-Length"] = zero
+		}
+		w.WriteHeader(http.StatusOK)
+	}
+	switch {
+	case w.noBody:
+	case w.length < 0:
+		w.out = append(w.out, "0\r\n"...)
+		w.trailer()
+		w.out = append(w.out, "\r\n"...)
+	case w.written < w.length:
+		w.aborted = true // it must not look whole
+		_ = w.fail(errTooShort)
+	}
+	return w.flush() == nil && !w.closing
+}
+
+// zero is shared; nobody changes it.
+var zero = []string{"0"}[:1:1]
+
+// trailer appends the trailer fields: those announced, and those whose names say
+// that they are some.
+func (w *response) trailer() {
+	for _, name := range w.trailers {
+		for _, v := range w.header[name] {
+			w.field(name, v)
+		}
+	}
+	for name, values := range w.header {
+		if name, ok := strings.CutPrefix(name, http.TrailerPrefix); ok && isToken(name) {
+			for _, v := range values {
+				w.field(name, v)
+			}
+		}
+	}
+}
