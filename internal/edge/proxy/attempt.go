@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/evergate/evergate/internal/edge/proxy/origin"
@@ -88,11 +89,13 @@ func (c *call) send(q *upstream.Request, now time.Time) (*upstream.Response, err
 	if c.body.Complete() {
 		c.at.reader = c.body.NewReader(nil)
 		q.Body, q.Interrupt = c.at.reader, nil
+		c.trail(q)
 		return c.at.lease.Transport().RoundTrip(ctx, q)
 	}
 	// The visitor still sends: the clock is ours, not the transport's.
 	c.at.reader = c.body.NewReader(&c.watch)
 	q.Body, q.Interrupt = c.at.reader, c.at.reader.Interrupt
+	c.trail(q)
 	q.Fresh = q.Fresh || !c.body.Replayable()
 	ctx, cancel := context.WithCancelCause(ctx)
 	c.at.cancel = cancel
@@ -105,6 +108,14 @@ func (c *call) send(q *upstream.Request, now time.Time) (*upstream.Response, err
 		c.base = base
 	}
 	return resp, err
+}
+
+// trail gives q the trailer that the visitor has announced, if any.
+func (c *call) trail(q *upstream.Request) {
+	if c.announced != nil {
+		t := trail(q.Body, c.announced, c.r.Trailer)
+		q.Body, q.Trailer = t, t.own
+	}
 }
 
 // failedAttempt deals with an attempt that brought no response.
@@ -121,7 +132,7 @@ func (c *call) failedAttempt(err error) (answered bool) {
 		c.canceled(e)
 		return true
 	}
-	if e.Class >= exchange.PartlySent && e.Outcome == exchange.Reset {
+	if e.Class >= exchange.PartlySent && (e.Outcome == exchange.Reset || e.Outcome == exchange.BadResponse) {
 		c.killers = append(c.killers, killer{lease, time.Now()})
 	}
 	if c.again(c.facts(e.Class, e.Outcome)) {
@@ -191,8 +202,8 @@ func (c *call) readWhole(n int64) (*wholeBody, error) {
 	body := c.at.resp.Body
 	b, ok := body.(interface{ Buffered() int })
 	if !ok || int64(b.Buffered()) < n {
-		timer := time.AfterFunc(c.remaining(time.Now()), c.at.resp.Cut)
-		defer timer.Stop()
+		over := cutAfter(c.at.resp, c.remaining(time.Now()))
+		defer over()
 	}
 	whole := newWholeBody(n)
 	if _, err := io.ReadFull(body, whole.bytes); err != nil {
@@ -200,6 +211,26 @@ func (c *call) readWhole(n int64) (*wholeBody, error) {
 		return nil, err
 	}
 	return whole, nil
+}
+
+// cutAfter cuts resp when d has gone by, unless over was called before. After
+// over has returned resp is not touched any more.
+func cutAfter(resp *upstream.Response, d time.Duration) (over func()) {
+	var mu sync.Mutex
+	done := false
+	timer := time.AfterFunc(d, func() {
+		mu.Lock()
+		defer mu.Unlock()
+		if !done {
+			resp.Cut()
+		}
+	})
+	return func() {
+		timer.Stop()
+		mu.Lock()
+		defer mu.Unlock()
+		done = true
+	}
 }
 
 // badStatus deals with a response that counts as a failure.
@@ -339,6 +370,7 @@ func (c *call) tunnel() {
 	c.at.lease.Report(exchange.Success, http.StatusSwitchingProtocols)
 	c.discardHeld()
 	c.forwarding = true
+	c.leaveBudget() // a thousand quiet tunnels must not allow two hundred retries
 	err := c.upgrade(c.at.resp)
 	c.record(exchange.Forwarded, exchange.Success, http.StatusSwitchingProtocols, nil)
 	if err != nil {

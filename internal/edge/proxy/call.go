@@ -48,7 +48,8 @@ type call struct {
 	extended      bool // CONNECT with a protocol (RFC 8441)
 
 	body      replay.Body
-	streaming bool // body has begun
+	announced http.Header // names of the visitor's trailer, without values; nil: none
+	streaming bool        // body has begun
 	watch     stopwatch
 
 	counted  bool // in the budget
@@ -269,9 +270,7 @@ func (c *call) end() {
 		c.visit.Leave()
 	}
 	c.endRetry()
-	if c.counted {
-		o.budget.leave()
-	}
+	c.leaveBudget()
 	if c.streaming {
 		if why := c.body.Overflow(); why != replay.Kept {
 			o.counters.overflowed(c.h.name, string(why))
@@ -281,6 +280,14 @@ func (c *call) end() {
 	c.count()
 	c.reset()
 	calls.Put(c)
+}
+
+// leaveBudget ends the request's part in the budget: it is under way no longer.
+func (c *call) leaveBudget() {
+	if c.counted {
+		c.counted = false
+		c.h.origin.budget.leave()
+	}
 }
 
 // unblock ends a Read of the visitor's body that is under way.
@@ -305,7 +312,7 @@ func (c *call) reset() {
 	c.h, c.w, c.r, c.x = nil, nil, nil, nil
 	c.req, c.extra, c.host = upstream.Request{}, [2]upstream.Field{}, ""
 	c.repeatability, c.hasBody, c.fresh, c.extended = plain, false, false, false
-	c.streaming, c.counted, c.visit, c.base = false, false, nil, time.Time{}
+	c.announced, c.streaming, c.counted, c.visit, c.base = nil, false, false, nil, time.Time{}
 	c.at, c.used, c.killers, c.held = attempt{}, nil, nil, nil
 	c.usedRoom = [usualAttempts]string{}
 	c.retry, c.spending, c.answer, c.sink = verdict{}, false, answer{}, sink{}

@@ -30,6 +30,11 @@ func Explain(o *config.Origin, over *config.RetryOverride, method string, header
 		upgrade:       method == http.MethodConnect || header.Get("Upgrade") != "",
 		replayable:    true, attempts: 1, untried: true, remaining: p.timeout,
 	}
+	body := true // it may have one
+	switch method {
+	case http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodDelete:
+		body = header.Get("Content-Length") != ""
+	}
 	var rows []Verdict
 	add := func(class exchange.SendClass, outcome exchange.Outcome, change func(*facts, *Verdict)) {
 		f, row := base, Verdict{Class: class, Outcome: outcome.String()}
@@ -39,7 +44,7 @@ func Explain(o *config.Origin, over *config.RetryOverride, method string, header
 		}
 		v := p.decide(f)
 		row.Retry, row.Why = v.retry, v.why
-		row.Bounds = v.retry && class > exchange.NotSent
+		row.Bounds = v.retry && body && class > exchange.NotSent
 		rows = append(rows, row)
 	}
 	status := func(code int) func(*facts, *Verdict) {

@@ -1,7 +1,6 @@
 package proxy
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -24,7 +23,6 @@ import (
 	"github.com/evergate/evergate/internal/edge/proxy/dial"
 	"github.com/evergate/evergate/internal/edge/proxy/origin"
 	"github.com/evergate/evergate/internal/edge/proxy/upstream"
-	"github.com/evergate/evergate/internal/edge/proxy/upstream/upstreamtest"
 	"github.com/evergate/evergate/internal/exchange"
 )
 
@@ -40,6 +38,7 @@ type setup struct {
 	route   string   // more keys of the route
 	top     string   // more lines of the file
 
+	crowd     bool                                         // other doors are open: goroutines cannot be counted
 	gateway   func(w http.ResponseWriter, r *http.Request) // what the gateway does before
 	transport func(origin.TransportSpec) (upstream.Transport, error)
 }
@@ -153,6 +152,9 @@ func open(tb testing.TB, s setup) *door {
 	d.client = newClient(false)
 	tb.Cleanup(func() {
 		d.close()
+		if s.crowd {
+			return
+		}
 		eventually(tb, "no goroutine is left", func() bool { return runtime.NumGoroutine() <= base })
 	})
 	return d
@@ -175,7 +177,23 @@ func (d *door) use(cfg *config.Config) {
 		d.tb.Fatal(err)
 	}
 	p.Start()
-	h := p.Handler(cfg.Sites[0].Routes[0])
+	type matcher struct {
+		prefix string
+		h      http.Handler
+	}
+	var routes []matcher
+	for _, r := range cfg.Sites[0].Routes {
+		routes = append(routes, matcher{strings.TrimSuffix(r.Path, "*"), p.Handler(r)})
+	}
+	h := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		for _, m := range routes {
+			if strings.HasPrefix(r.URL.Path, m.prefix) {
+				m.h.ServeHTTP(w, r)
+				return
+			}
+		}
+		fail(w, r, http.StatusNotFound, "no_route", 0)
+	}))
 	d.proxy = p
 	d.handler.Store(&h)
 	if previous != nil {
@@ -439,95 +457,6 @@ func eventually(tb testing.TB, what string, cond func() bool) {
 		}
 		<-time.After(time.Millisecond)
 	}
-}
-
-// An act is what a server does with a request that it has read. It says whether
-// the connection stays open.
-type act func(c *upstreamtest.Conn, r *upstreamtest.Received) (open bool)
-
-// backend is a server that remembers its requests.
-type backend struct {
-	*upstreamtest.Server
-	mu  sync.Mutex
-	got []*upstreamtest.Received
-}
-
-// serve starts a server that does acts in turn, and the last one for ever.
-func serve(tb testing.TB, acts ...act) *backend {
-	b := new(backend)
-	b.Server = upstreamtest.Serve(tb, func(c *upstreamtest.Conn) {
-		for {
-			r := c.Request()
-			if r == nil {
-				return
-			}
-			b.mu.Lock()
-			b.got = append(b.got, r)
-			a := acts[min(len(b.got), len(acts))-1]
-			b.mu.Unlock()
-			if !a(c, r) {
-				return
-			}
-		}
-	})
-	return b
-}
-
-// requests are those read so far.
-func (b *backend) requests() []*upstreamtest.Received {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return slices.Clone(b.got)
-}
-
-// answers is an act that answers with a status, a body, and fields "Name: value".
-func answers(status int, body string, fields ...string) act {
-	return func(c *upstreamtest.Conn, r *upstreamtest.Received) bool {
-		var b bytes.Buffer
-		fmt.Fprintf(&b, "HTTP/1.1 %d Status\r\nContent-Length: %d\r\n", status, len(body))
-		for _, f := range fields {
-			b.WriteString(f + "\r\n")
-		}
-		b.WriteString("\r\n")
-		if r.Method != http.MethodHead {
-			b.WriteString(body)
-		}
-		c.Say(b.String())
-		return true
-	}
-}
-
-// says is an act that says the text and closes.
-func says(text string) act {
-	return func(c *upstreamtest.Conn, _ *upstreamtest.Received) bool {
-		c.Say(text)
-		return false
-	}
-}
-
-func ok(body string) act { return answers(200, body) }
-
-// resets is an act that closes the connection with RST.
-func resets(c *upstreamtest.Conn, _ *upstreamtest.Received) bool {
-	c.Reset()
-	return false
-}
-
-// hangs is an act that answers nothing until the other end goes.
-func hangs(c *upstreamtest.Conn, _ *upstreamtest.Received) bool {
-	c.Gone()
-	return false
-}
-
-// refused is an address where nobody listens.
-func refused(tb testing.TB) string {
-	tb.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		tb.Fatal(err)
-	}
-	_ = ln.Close()
-	return ln.Addr().String()
 }
 
 // wantCut reports an answer that looks whole although it is not.

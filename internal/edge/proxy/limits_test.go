@@ -3,7 +3,7 @@ package proxy
 import (
 	"bufio"
 	"context"
-	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"strings"
@@ -226,7 +226,7 @@ type mortal struct {
 	got  atomic.Int64
 }
 
-func newMortal(tb testing.TB, work time.Duration) *mortal {
+func newMortal(tb testing.TB, work time.Duration, last string) *mortal {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		tb.Fatal(err)
@@ -244,16 +244,28 @@ func newMortal(tb testing.TB, work time.Duration) *mortal {
 		}
 		<-time.After(work)
 		_ = ln.Close()
-		_ = c.(*net.TCPConn).SetLinger(0)
+		if last == "" {
+			_ = c.(*net.TCPConn).SetLinger(0)
+		}
+		_, _ = io.WriteString(c, last)
 	})
 	tb.Cleanup(func() { _ = ln.Close(); running.Wait() })
 	return m
 }
 
 func TestProxy_ARequestThatKilledTwoServersNeverSeesAThird(t *testing.T) {
-	for _, wait := range []time.Duration{0, 1200 * time.Millisecond} {
-		t.Run(fmt.Sprint("each dies after ", wait), func(t *testing.T) {
-			a, b, third := newMortal(t, wait), newMortal(t, wait), serve(t, ok("good"))
+	deaths := []struct {
+		name string
+		work time.Duration
+		last string
+	}{
+		{"at once", 0, ""},
+		{"after more than a second of work", 1200 * time.Millisecond, ""},
+		{"in the middle of an answer's head", 0, "HTTP/1.1 200 OK\r\nConten"},
+	}
+	for _, death := range deaths {
+		t.Run(death.name, func(t *testing.T) {
+			a, b, third := newMortal(t, death.work, death.last), newMortal(t, death.work, death.last), serve(t, ok("good"))
 			d := open(t, setup{first: 2, servers: []string{a.addr, b.addr, third.Address}, origin: "retry: {attempts: 5}"})
 			r, x := d.get()
 			if len(third.requests()) != 0 || r.StatusCode != 502 || x.RetryDenied != whyPoison {

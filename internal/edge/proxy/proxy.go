@@ -143,12 +143,12 @@ func (p *Proxy) Start() {
 	p.options.Metrics.use(p)
 	known := make(map[string]map[string]bool, len(p.origins))
 	for name, o := range p.origins {
-		servers := make(map[string]bool)
+		counted, configured := make(map[string]bool), make(map[string]bool)
 		for _, s := range o.snapshot().Servers {
-			servers[s.Name] = true
+			counted[s.Name], configured[s.Name] = true, !s.Leaving
 		}
-		o.counters.forget(servers)
-		known[name] = servers
+		o.counters.forget(counted)
+		known[name] = configured
 	}
 	p.shared.endTunnels(p.cfg.Drain.Timeout.D(), func(t *tunnel) bool {
 		h := p.routes[t.route]

@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"crypto/rand"
+	"maps"
 	"net/http"
 	"strconv"
 	"strings"
@@ -40,7 +41,8 @@ func (c *call) prepare() {
 		q.Upgrade = "" // RFC 9110 section 7.8 lets a server ignore it, and so do we
 		q.ContentLength = r.ContentLength
 		if len(r.Trailer) > 0 {
-			q.Trailer = r.Trailer
+			c.announced = maps.Clone(r.Trailer) // only names: nothing has been read yet
+			q.Trailer = c.announced
 		}
 	} else {
 		q.Expect = false

@@ -24,7 +24,7 @@ type end interface {
 // tunnel joins a visitor and a server after 101. Each direction is copied until
 // its own end, half-closes are passed on, and an error in one ends both.
 type tunnel struct {
-	route, origin, server string
+	route, origin, server string // route is its key
 
 	visitor, upstream end
 	idle              time.Duration // longest time without a byte in either direction

@@ -25,7 +25,7 @@ func (c *call) upgrade(resp *upstream.Response) error {
 		return fmt.Errorf("take over the visitor's connection: %w", err)
 	}
 	t := &tunnel{
-		route: c.h.name, origin: c.h.origin.name, server: c.at.lease.Server(),
+		route: c.h.key, origin: c.h.origin.name, server: c.at.lease.Server(),
 		visitor: visitor, upstream: upstreamEnd(resp.Conn), idle: c.h.tunnelIdle,
 		websocket: strings.EqualFold(c.req.Upgrade, "websocket"),
 	}

@@ -17,9 +17,12 @@ func (a *reply) fail(op string, err error) error {
 	c := a.c
 	var requestBody error
 	if a.up != nil {
+		failed := a.up.failed.Load() // by itself: join ends a Read that waits for the visitor, which is no failure of his
 		c.cut()
 		a.up.join()
-		requestBody = a.up.bodyErr
+		if failed {
+			requestBody = a.up.bodyErr
+		}
 		if a.up.complete {
 			a.sent = exchange.FullySent
 		}

@@ -26,8 +26,9 @@ func (o *output) free() {
 }
 
 // compose writes req as HTTP/1.1 (RFC 9112 section 3). A body of known length
-// up to smallBody is read from req and written behind the head; for any other
-// body stream is true. Errors wrap ErrInvalidRequest or ErrRequestBody.
+// up to smallBody that nobody waits for is read from req and written behind the
+// head; for any other body stream is true. Errors wrap ErrInvalidRequest or
+// ErrRequestBody.
 func (o *output) compose(req *upstream.Request) (stream bool, err error) {
 	if !validToken(req.Method) || req.Method == "CONNECT" {
 		return false, fmt.Errorf("%w: method %.40q", upstream.ErrInvalidRequest, req.Method)
@@ -82,8 +83,8 @@ func (o *output) compose(req *upstream.Request) (stream bool, err error) {
 	if req.Body == nil || req.ContentLength == 0 {
 		return false, nil
 	}
-	if req.Expect || req.ContentLength < 0 || req.ContentLength > smallBody {
-		return true, nil
+	if req.Expect || req.ContentLength < 0 || req.ContentLength > smallBody || req.Interrupt != nil {
+		return true, nil // a body that the visitor still sends must not be used up before there is a connection
 	}
 	return false, o.body(req)
 }

@@ -76,7 +76,8 @@ func (r *Reader) Read(p []byte) (int, error) {
 func (r *Reader) copy(p []byte) (int, error) {
 	b := r.b
 	if inTail := r.at >= b.tailAt && r.at < b.tailAt+int64(len(b.tail)); inTail {
-		if b.why != Kept {
+		// The last piece stays where it is: with all before it kept, nothing is lost.
+		if last := b.err != nil && b.tailAt == b.inMem+b.inFile; b.why != Kept && !last {
 			b.lose()
 		}
 		return copy(p, b.tail[r.at-b.tailAt:]), nil

@@ -13,9 +13,13 @@ import (
 // net/http keeps two things to itself: which fields the Connection lines of a
 // response name once one of them says "close", and that more came than the
 // response's length.
+//
+// It also keeps net/http from giving up too early: see Write.
 type tap struct {
 	net.Conn
-	most int // bytes of a head that are looked at
+	most   int           // bytes of a head that are looked at
+	closed chan struct{} // by Close
+	once   sync.Once
 
 	mu         sync.Mutex // guards the fields below
 	bodiless   bool       // the request's method was HEAD
@@ -24,6 +28,11 @@ type tap struct {
 	connection []string // values of the Connection lines, in order
 	left       int64    // bytes of the response still to come; -1: unknown
 	excess     bool     // something came that nobody had asked for
+}
+
+// newTap returns a tap on c for heads of up to most bytes.
+func newTap(c net.Conn, most int) *tap {
+	return &tap{Conn: c, most: most, closed: make(chan struct{})}
 }
 
 // begin makes the next bytes a response to method. It reports false if
@@ -50,6 +59,24 @@ func (t *tap) Read(p []byte) (int, error) {
 	defer t.mu.Unlock()
 	t.hear(p[:n])
 	return n, err
+}
+
+// Write implements io.Writer. It keeps an error back until the connection is
+// closed: a server may answer an upload, stop reading and close, and net/http
+// drops the answer if it hears of the write first. A connection that cannot be
+// written to is dead, so reading it ends soon, and then net/http closes it.
+func (t *tap) Write(p []byte) (int, error) {
+	n, err := t.Conn.Write(p)
+	if err != nil {
+		<-t.closed
+	}
+	return n, err
+}
+
+// Close implements io.Closer.
+func (t *tap) Close() error {
+	t.once.Do(func() { close(t.closed) })
+	return t.Conn.Close()
 }
 
 // CloseWrite closes the direction to the server.

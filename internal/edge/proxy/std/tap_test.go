@@ -24,7 +24,7 @@ func TestTap(t *testing.T) {
 	}
 	for _, tt := range tests {
 		for _, size := range []int{1, 2, 3, 7, 1000} {
-			tap := &tap{most: 1000}
+			tap := newTap(nil, 1000)
 			tap.begin(tt.method)
 			for part := range slices.Chunk([]byte(tt.in), size) {
 				tap.hear(part)
@@ -37,7 +37,7 @@ func TestTap(t *testing.T) {
 }
 
 func TestTap_WhatComesUnaskedSpoilsTheConnection(t *testing.T) {
-	tap := &tap{most: 1000}
+	tap := newTap(nil, 1000)
 	tap.begin("GET")
 	tap.hear([]byte("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"))
 	tap.hear([]byte("HTTP/1.1 200 OK\r\n"))
@@ -47,7 +47,7 @@ func TestTap_WhatComesUnaskedSpoilsTheConnection(t *testing.T) {
 }
 
 func TestTap_KeepsNoMoreThanAHead(t *testing.T) {
-	tap := &tap{most: 1000}
+	tap := newTap(nil, 1000)
 	tap.begin("GET")
 	for range 1000 {
 		tap.hear([]byte(strings.Repeat("x", 100)))
@@ -62,7 +62,7 @@ func FuzzTap(f *testing.F) {
 	f.Add("HTTP/1.1 100 Continue\n\nHTTP/1.1 204\n\n", uint8(1))
 	f.Add("\n\r\n\r\n: \n", uint8(2))
 	f.Fuzz(func(t *testing.T, in string, size uint8) {
-		whole, parts := &tap{most: 1 << 20}, &tap{most: 1 << 20}
+		whole, parts := newTap(nil, 1<<20), newTap(nil, 1<<20)
 		whole.begin("GET")
 		parts.begin("GET")
 		whole.hear([]byte(in))

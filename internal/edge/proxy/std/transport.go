@@ -246,7 +246,7 @@ func (t *Transport) dial(ctx context.Context, _, _ string) (net.Conn, error) {
 	if t.o.Mode != HTTP1 {
 		return c, nil
 	}
-	return &tap{Conn: c, most: int(t.o.ResponseHeaderBytes)}, nil
+	return newTap(c, int(t.o.ResponseHeaderBytes)), nil
 }
 
 // connect opens a connection, TLS included. Errors are *upstream.Error.

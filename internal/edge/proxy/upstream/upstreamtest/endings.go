@@ -83,8 +83,8 @@ func (s *suite) standingClock(t *testing.T) {
 		first, second := strings.Repeat("a", 50_000), strings.Repeat("b", 50_000)
 		body := &gated{parts: []io.Reader{strings.NewReader(first), strings.NewReader(second)}, open: open}
 		req := send("POST", body, length)
-		req.Timeout = 2 * short
-		time.AfterFunc(4*short, func() { close(open) })
+		req.Timeout = 10 * short // ample for a busy machine to send and answer, and not enough for the wait
+		time.AfterFunc(12*short, func() { close(open) })
 		o := do(t, tr, req)
 		if o.err != nil || o.body != first+second {
 			t.Errorf("length %d: %d bytes, %v", length, len(o.body), o.err)
