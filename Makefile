@@ -26,6 +26,8 @@ demo: build ## a failing hospital API, the door before it, and a stream of clien
 
 test: setup lint ## everything, with its own set-up; the summary names what was skipped
 	@$(GO) run ./scripts/testreport $(RACE) -shuffle=on -timeout $(TIMEOUT) ./... $(MODULES)
+	@echo "== once more without the race detector, with which allocations cannot be counted"
+	@$(GO) run ./scripts/testreport -run Allocat -timeout $(TIMEOUT) ./internal/edge/...
 
 short: ## the quick tests only, without race detector
 	$(GO) test -short ./...
@@ -48,7 +50,7 @@ lint: ## gofmt and vet, in all modules
 generate: ## the reference of the configuration and of the commands, and the JSON schema
 	$(GO) generate ./...
 
-setup: ## on Debian as root: installs the servers that tests and benchmarks talk to
+setup: ## on Debian as root, installs the servers that tests and benchmarks talk to
 	@scripts/setup-debian
 
 clean: ## what the other targets made

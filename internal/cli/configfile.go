@@ -10,7 +10,7 @@ import (
 
 // addConfig adds the flag --config to cmd.
 func addConfig(cmd *cobra.Command, path *string) {
-	cmd.Flags().StringVarP(path, "config", "c", "", "configuration file (default ./evergate.yaml, then /etc/evergate/evergate.yaml)")
+	cmd.Flags().StringVarP(path, "config", "c", "", "configuration `file` (default ./evergate.yaml, then /etc/evergate/evergate.yaml)")
 	_ = cmd.MarkFlagFilename("config", "yaml", "yml") // fails only for a flag that is not there
 }
 

@@ -30,7 +30,8 @@ elsewhere, and with TERM=dumb, they are a line every five seconds.
   evergate demo --listen 127.0.0.1:9000 --seed 42`,
 		Args: exactly(0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
+			// SIGHUP: whoever closes the terminal wants no files left either.
+			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 			defer stop()
 			options.Out = cmd.OutOrStdout()
 			return demo.Run(ctx, options)

@@ -68,9 +68,9 @@ listens for that, else for http.
 	}
 	addConfig(cmd, &file)
 	addOutput(cmd, &output)
-	cmd.Flags().StringVarP(&question.Method, "method", "X", http.MethodGet, "method of the request")
-	cmd.Flags().StringArrayVarP(&headers, "header", "H", nil, `header field, as "Name: value"; may be repeated`)
-	cmd.Flags().StringVar(&client, "client", "127.0.0.1", "address from which the visitor comes")
+	cmd.Flags().StringVarP(&question.Method, "method", "X", http.MethodGet, "`method` of the request")
+	cmd.Flags().StringArrayVarP(&headers, "header", "H", nil, "header `field`, as \"Name: value\"; may be repeated")
+	cmd.Flags().StringVar(&client, "client", "127.0.0.1", "`address` from which the visitor comes")
 	_ = cmd.RegisterFlagCompletionFunc("method", cobra.FixedCompletions( // fails only for a flag that is not there
 		[]string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}, cobra.ShellCompDirectiveNoFileComp))
 	return cmd

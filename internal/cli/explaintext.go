@@ -8,8 +8,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/evergate/evergate/internal/edge/proxy"
-	"github.com/evergate/evergate/internal/exchange"
 	"github.com/evergate/evergate/internal/server"
 )
 
@@ -198,54 +196,8 @@ func (t *explainText) retry(e *server.Explanation) {
 	}
 	t.buf.WriteString("\n")
 	for _, v := range r.Verdicts {
-		fmt.Fprintf(&t.buf, "  %d  %-58s %s\n", v.Class, failure(v), verdict(v))
+		fmt.Fprintf(&t.buf, "  %d  %-58s %s\n", v.Class, v.Failure, v.Then)
 	}
-}
-
-// failure is what happened, in plain words.
-func failure(v proxy.Verdict) string {
-	switch {
-	case v.Class == exchange.NotConnected:
-		return "no connection"
-	case v.Class == exchange.NotSent:
-		return "connected, nothing of the request was sent"
-	case v.Class == exchange.PartlySent:
-		return "broke while the request was being sent"
-	case v.Class == exchange.Forwarded:
-		return "broke after the answer had begun to reach the visitor"
-	case v.Class == exchange.Answered && v.Sign != "":
-		return fmt.Sprintf("answered %d with %s", v.Status, v.Sign)
-	case v.Class == exchange.Answered:
-		return fmt.Sprintf("answered %d", v.Status)
-	case v.Outcome == exchange.Timeout.String():
-		return "sent whole, no answer in time"
-	case v.Outcome == exchange.BadResponse.String():
-		return "sent whole, the answer is not HTTP"
-	}
-	return "sent whole, the connection broke before an answer"
-}
-
-// verdict is what follows, and why.
-func verdict(v proxy.Verdict) string {
-	switch {
-	case v.Retry && v.Bounds:
-		return "retried, while the body is kept"
-	case v.Retry:
-		return "retried"
-	case v.Class == exchange.Forwarded:
-		return "never retried: the visitor's connection is aborted"
-	}
-	switch v.Why {
-	case "":
-		return "not retried: the settings do not name it"
-	case "method":
-		return "not retried: it may have been applied, and twice would harm"
-	case "attempts":
-		return "not retried: there is one attempt only"
-	case "deadline":
-		return "not retried: no time is left"
-	}
-	return "not retried: " + v.Why
 }
 
 func atLine(line int) string {

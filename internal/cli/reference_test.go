@@ -8,7 +8,6 @@ import (
 	"testing"
 
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 )
 
 // referenceFile is the reference of the commands, for people who read it
@@ -39,7 +38,9 @@ func reference(root *cobra.Command) []byte {
 		}
 		about = strings.TrimSpace(strings.ReplaceAll(about, exitCodes, ""))
 		fmt.Fprintf(&b, "\n## evergate %s\n\n%s\n\n```\n%s\n```\n", cmd.Name(), prose(about), cmd.UseLine())
-		flags(&b, cmd)
+		if flags := cmd.NonInheritedFlags(); flags.HasFlags() {
+			fmt.Fprintf(&b, "\n```\n%s```\n", flags.FlagUsagesWrapped(100))
+		}
 		if cmd.Example != "" {
 			fmt.Fprintf(&b, "\n```\n%s\n```\n", unindented(cmd.Example))
 		}
@@ -56,27 +57,6 @@ func exitCodesMarkdown() string {
 		fmt.Fprintf(&b, "| %s | %s |\n", code, meaning)
 	}
 	return strings.TrimSpace(b.String())
-}
-
-// flags writes the flags of cmd as a table.
-func flags(b *bytes.Buffer, cmd *cobra.Command) {
-	head := "\n| flag | default | |\n|---|---|---|\n"
-	cmd.NonInheritedFlags().VisitAll(func(f *pflag.Flag) {
-		if f.Hidden || f.Name == "help" {
-			return
-		}
-		b.WriteString(head)
-		head = ""
-		name := "--" + f.Name
-		if f.Shorthand != "" {
-			name += "`, `-" + f.Shorthand
-		}
-		value := ""
-		if f.DefValue != "" && f.DefValue != "[]" {
-			value = "`" + f.DefValue + "`"
-		}
-		fmt.Fprintf(b, "| `%s` | %s | %s |\n", name, value, f.Usage)
-	})
 }
 
 // prose is text with its indented parts as code.

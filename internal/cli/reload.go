@@ -46,6 +46,9 @@ the same user as Evergate, or as root.
 			if errors.Is(err, control.ErrNotRunning) {
 				return fmt.Errorf("nothing to reload: %w; if node.data_dir was changed, restart instead", err)
 			}
+			if errors.Is(err, context.DeadlineExceeded) {
+				return fmt.Errorf("no answer within %s; the reload goes on, and the log says how it ends", timeout)
+			}
 			if err != nil {
 				return err
 			}
@@ -53,7 +56,7 @@ the same user as Evergate, or as root.
 		},
 	}
 	addConfig(cmd, &file)
-	cmd.Flags().DurationVar(&timeout, "timeout", 2*time.Minute, "longest time to wait; the reload itself goes on")
+	cmd.Flags().DurationVar(&timeout, "timeout", 2*time.Minute, "longest `time` to wait; the reload itself goes on")
 	return cmd
 }
 

@@ -90,6 +90,14 @@ func TestReload_NobodyRuns(t *testing.T) {
 	}
 }
 
+func TestReload_SaysThatItGoesOnWhenNobodyWaits(t *testing.T) {
+	path, _ := door(t, control.Result{})
+	code, _, stderr := run("reload", "-c", path, "--timeout", "1ns")
+	if code != exitFailed || !strings.Contains(stderr, "no answer within 1ns; the reload goes on") {
+		t.Errorf("code %d, stderr %q", code, stderr)
+	}
+}
+
 // A file with problems elsewhere still finds the one that runs, which judges it.
 func TestReload_AsksWithABadFileToo(t *testing.T) {
 	path, asked := door(t, control.Result{Problems: []string{"no"}})

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/evergate/evergate/internal/server"
+	"github.com/evergate/evergate/internal/server/collector"
 )
 
 func newRun() *cobra.Command {
@@ -42,6 +43,7 @@ Signals:
 			if err != nil {
 				return configFailure(err)
 			}
+			defer collector.Start()()
 			return s.Run(context.Background())
 		},
 	}

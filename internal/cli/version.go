@@ -38,7 +38,7 @@ func newVersion() *cobra.Command {
 
 // addOutput adds the flag -o to cmd.
 func addOutput(cmd *cobra.Command, output *string) {
-	cmd.Flags().StringVarP(output, "output", "o", "text", "form of the answer: text or json")
+	cmd.Flags().StringVarP(output, "output", "o", "text", "`form` of the answer: text or json")
 	_ = cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"text", "json"}, cobra.ShellCompDirectiveNoFileComp)) // fails only for a flag that is not there
 }
 

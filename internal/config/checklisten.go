@@ -155,6 +155,10 @@ func (k *checker) acme(a *ACME) {
 	if slices.Equal(a.Challenges, []string{"http-01"}) && len(k.cfg.Listen.HTTP) == 0 && k.whole("listen") {
 		k.bad("tls.acme.challenges", "http-01 is answered on plain HTTP; set listen.http, or allow tls-alpn-01")
 	}
+	if k.whole("listen") {
+		k.mapped("tls.acme.http_port", a.HTTPPort, "listen.http", k.cfg.Listen.HTTP)
+		k.mapped("tls.acme.tls_port", a.TLSPort, "listen.https", k.cfg.Listen.HTTPS)
+	}
 	if len(k.cfg.TLS.Files) > 0 || !k.whole("sites", "tls") {
 		return
 	}
@@ -175,5 +179,16 @@ func (k *checker) acme(a *ACME) {
 	}
 	if !named && len(k.cfg.Sites) > 0 {
 		k.bad("tls.acme", "has no name to ask a certificate for; name the hosts of a site")
+	}
+}
+
+// mapped checks a port to which a public one is mapped: one of addresses must
+// have it, as challenges are answered there and nowhere else.
+func (k *checker) mapped(at string, port int, list string, addresses StringList) {
+	if port != 0 && !slices.ContainsFunc(addresses, func(a string) bool {
+		b, problem := parseBinding(a)
+		return problem == "" && (b.port == port || b.port == 0)
+	}) {
+		k.bad(at, "nothing listens on port %d; challenges are answered on the addresses of %s", port, list)
 	}
 }

@@ -70,6 +70,7 @@ func (v *view) picture(f *figures, width int) []line {
 	lines := append([]line{}, v.head...)
 	lines = append(lines, line{{faint, fmt.Sprintf("running for %v; Ctrl-C stops", f.ran.Truncate(time.Second))}}, nil)
 	lines = append(lines, f.table()...)
+	lines = append(lines, nil)
 	lines = append(lines, f.orders()...)
 	lines = append(lines, nil)
 	lines = append(lines, f.machines()...)
@@ -88,9 +89,13 @@ func (v *view) summary(f *figures) error {
 	}
 	width = min(max(width, narrowest), 100)
 	lines := append([]line{nil}, f.table()...)
+	lines = append(lines, nil)
 	lines = append(lines, f.orders()...)
 	lines = append(lines, nil)
 	lines = append(lines, f.machines()...)
+	if missing := f.get.sent + f.post.sent - f.get.logged - f.post.logged; missing != 0 {
+		lines = append(lines, line{{bad, fmt.Sprintf("%d requests are missing in the door's log, so the figures without the door lack them", missing)}})
+	}
 	lines = append(lines, nil)
 	lines = append(lines, legend(width)...)
 	for _, l := range lines {

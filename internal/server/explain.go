@@ -11,7 +11,6 @@ import (
 
 	"github.com/evergate/evergate/internal/config"
 	"github.com/evergate/evergate/internal/edge/gateway"
-	"github.com/evergate/evergate/internal/edge/proxy"
 )
 
 // Question is a request of which somebody wants to know what it would meet.
@@ -121,23 +120,6 @@ type ServerMet struct {
 	Backup bool   `json:"backup,omitempty"`
 	State  string `json:"state"`
 	Limit  int    `json:"max_in_flight,omitempty"`
-}
-
-// RetryMet is the retry policy of the route, for this method and header.
-type RetryMet struct {
-	Attempts int             `json:"attempts"`
-	On       []string        `json:"on"`
-	Statuses []int           `json:"statuses"`
-	Timeout  string          `json:"timeout"`
-	Try      string          `json:"try_timeout"`
-	MinTry   string          `json:"min_try"`
-	Backoff  string          `json:"backoff"`
-	Budget   string          `json:"budget"`
-	Replay   string          `json:"replay"`
-	HoldBody string          `json:"hold_body"`
-	DryRun   bool            `json:"dry_run"`
-	Key      string          `json:"idempotency_key"`
-	Verdicts []proxy.Verdict `json:"verdicts"`
 }
 
 // Explain says what a request would meet under cfg. The request goes through the

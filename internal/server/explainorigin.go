@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"github.com/evergate/evergate/internal/config"
-	"github.com/evergate/evergate/internal/edge/proxy"
 )
 
 func originMet(cfg *config.Config, name string, o *config.Origin) *OriginMet {
@@ -52,24 +51,6 @@ func healthMet(h config.Health) []string {
 		fmt.Sprintf("%d failures in a row eject a server for %s, longer each time up to %s; the last one is never ejected", h.ConsecutiveFailures, h.Eject.Base, h.Eject.Max),
 		fmt.Sprintf("statuses that count as failures: %s", numbers(h.FailStatuses)),
 		fmt.Sprintf("a server that comes back reaches its full share after %s", h.SlowStart))
-}
-
-func retryMet(r config.Retry, verdicts []proxy.Verdict) *RetryMet {
-	met := &RetryMet{
-		Attempts: r.Attempts, On: r.On, Statuses: r.Statuses, Timeout: r.Timeout.String(), Try: r.TryTimeout.String(), MinTry: r.MinTry.String(),
-		Backoff: r.Backoff.Base.String() + " to " + r.Backoff.Max.String() + ", at random, before the same server is asked again",
-		Budget: fmt.Sprintf("%d at once or %d %% of the requests under way, %s/s and %d in the bucket",
-			r.Budget.Min, r.Budget.Percent, strconv.FormatFloat(r.Budget.Rate, 'g', -1, 64), r.Budget.Burst),
-		Replay:   fmt.Sprintf("%s of a body in memory, %s with the disk", r.Replay.Memory, r.Replay.RouteMax),
-		HoldBody: r.HoldBody.String(), DryRun: r.DryRun, Key: r.IdempotencyKey, Verdicts: verdicts,
-	}
-	if r.TryTimeout == 0 {
-		met.Try = "what is left"
-	}
-	if r.GenerateKey {
-		met.Key += "; one is added where it is missing"
-	}
-	return met
 }
 
 func limitMet(n int) string {
