@@ -11,6 +11,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"runtime"
 	"time"
 
 	"github.com/evergate/evergate/bench/internal/load"
@@ -139,28 +140,16 @@ func (b *bench) loaded(ctx context.Context, p *peer.Peer, c load.Case, s peer.Se
 	if err != nil {
 		return err
 	}
-	behind := []int{b.origin.PID()}
-	before, err := process.CPU(proxies)
-	if err != nil {
-		return err
-	}
-	behindBefore, err := process.CPU(behind)
+	before, err := b.read(proxies)
 	if err != nil {
 		return err
 	}
 	result, output, err := generator.Run(ctx, c, s.Port, b.duration)
 	raw := filepath.Join(b.raw, fmt.Sprintf("%s-%s-%d.txt", c.Name, p.Name, run.Round))
-	if writeErr := os.WriteFile(raw, []byte(output), 0o644); writeErr != nil && err == nil {
-		err = writeErr
-	}
-	if err != nil {
+	if err := errors.Join(err, os.WriteFile(raw, []byte(output), 0o644)); err != nil {
 		return err
 	}
-	after, err := process.CPU(proxies)
-	if err != nil {
-		return err
-	}
-	behindAfter, err := process.CPU(behind)
+	after, err := b.read(proxies)
 	if err != nil {
 		return err
 	}
@@ -175,7 +164,8 @@ func (b *bench) loaded(ctx context.Context, p *peer.Peer, c load.Case, s peer.Se
 	each := func(d time.Duration) float64 { return d.Seconds() * 1e6 / float64(result.Requests) }
 	run.Requests = result.Requests
 	run.PerSecond = float64(result.Requests) / result.Elapsed.Seconds()
-	run.CPU, run.LoadCPU, run.OriginCPU = each(after-before), each(result.CPU), each(behindAfter-behindBefore)
+	run.CPU, run.LoadCPU, run.OriginCPU = each(after.proxy-before.proxy), each(result.CPU), each(after.origin-before.origin)
+	run.Others = after.others(before, result.CPU)
 	run.P50, run.P99 = result.P50.Seconds()*1e3, result.P99.Seconds()*1e3
 	run.Memory = float64(memory) / (1 << 20)
 	if !p.Logs {
@@ -190,6 +180,32 @@ func (b *bench) loaded(ctx context.Context, p *peer.Peer, c load.Case, s peer.Se
 		return err
 	}
 	return nil
+}
+
+// clocks are the processor times that a measurement compares.
+type clocks struct {
+	proxy, origin, machine time.Duration
+	at                     time.Time
+}
+
+func (b *bench) read(proxies []int) (now clocks, err error) {
+	now.at = time.Now()
+	if now.proxy, err = process.CPU(proxies); err != nil {
+		return now, err
+	}
+	if now.origin, err = process.CPU([]int{b.origin.PID()}); err != nil {
+		return now, err
+	}
+	now.machine, err = process.MachineCPU()
+	return now, err
+}
+
+// others returns what programs that are not ours took since before, in percent
+// of all processors.
+func (c clocks) others(before clocks, generator time.Duration) float64 {
+	ours := c.proxy - before.proxy + c.origin - before.origin + generator
+	all := c.at.Sub(before.at) * time.Duration(runtime.NumCPU())
+	return max(0, 100*float64(c.machine-before.machine-ours)/float64(all))
 }
 
 // logLines counts the lines of the log that hold mark, once there are enough or

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"strconv"
@@ -19,11 +20,13 @@ import (
 // options say what is measured, and for how long.
 type options struct {
 	rounds           int
+	tries            int // of a measurement while the machine is busy with other things
 	warmup, duration time.Duration
 	cases            []load.Case
 	peers            []*peer.Peer
-	processors       int  // of each proxy
-	pin              bool // the proxy on one processor, all else on another
+	processors       int    // of each proxy
+	pin              bool   // the proxy on one processor, all else on another
+	evergate         string // program to measure instead of building it
 	profile          bool
 	whole            bool // all cases and peers, so that the results can be kept
 }
@@ -32,7 +35,7 @@ type options struct {
 // the environment, in capitals.
 func readOptions(args []string, env func(string) string) (options, error) {
 	var o options
-	var cases, peers, duration, warmup, processors string
+	var cases, peers, duration, warmup, processors, tries string
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	rounds := flags.String("rounds", cmp.Or(env("ROUNDS"), "5"), "how often each peer has its turn (ROUNDS)")
 	flags.StringVar(&duration, "duration", cmp.Or(env("DURATION"), "3s"), "time of one measurement, whole seconds (DURATION)")
@@ -40,7 +43,9 @@ func readOptions(args []string, env func(string) string) (options, error) {
 	flags.StringVar(&cases, "cases", env("CASES"), "cases by name, with commas: "+names(load.Cases, caseName)+" (CASES; all)")
 	flags.StringVar(&peers, "peers", env("PEERS"), "peers by name, with commas: "+names(peer.All(), peerName)+" (PEERS; all)")
 	flags.StringVar(&processors, "processors", cmp.Or(env("PROCESSORS"), strconv.Itoa(min(2, runtime.NumCPU()))), "processors that each proxy may use at once (PROCESSORS)")
+	flags.StringVar(&tries, "tries", cmp.Or(env("TRIES"), "3"), fmt.Sprintf("measure up to so often if other programs take more than %d %% of the machine, and keep the quietest (TRIES)", report.Busy))
 	flags.BoolVar(&o.pin, "pin", env("PIN") != "" && env("PIN") != "0", "the proxy alone on one processor, load and server on another (PIN=1)")
+	flags.StringVar(&o.evergate, "evergate", env("EVERGATE"), "file of an Evergate to measure, instead of building this one (EVERGATE)")
 	flags.BoolVar(&o.profile, "profile", false, "take a processor profile of Evergate under the first case instead")
 	if err := flags.Parse(args); err != nil {
 		return o, err
@@ -57,6 +62,9 @@ func readOptions(args []string, env func(string) string) (options, error) {
 	}
 	if o.processors, err = strconv.Atoi(processors); err != nil || o.processors < 1 {
 		note(fmt.Errorf("processors is %q, want a number from 1", processors))
+	}
+	if o.tries, err = strconv.Atoi(tries); err != nil || o.tries < 1 {
+		note(fmt.Errorf("tries is %q, want a number from 1", tries))
 	}
 	// wrk and h2load know whole seconds only.
 	if o.duration, err = time.ParseDuration(duration); err != nil || o.duration < time.Second || o.duration%time.Second != 0 {
@@ -81,7 +89,18 @@ func readOptions(args []string, env func(string) string) (options, error) {
 		o.peers, err = choose(peer.All(), report.Ours, peerName)
 		note(err)
 	}
-	o.whole = cases == "" && peers == ""
+	if o.evergate != "" {
+		// A file that is named is not looked for, nor built.
+		if o.evergate, err = filepath.Abs(o.evergate); err != nil {
+			note(err)
+		}
+		for _, p := range o.peers {
+			if p.Name == report.Ours {
+				p.Path = o.evergate
+			}
+		}
+	}
+	o.whole = cases == "" && peers == "" && o.evergate == ""
 	return o, errors.Join(problems...)
 }
 

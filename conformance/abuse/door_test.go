@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/evergate/evergate/internal/server"
+	"github.com/evergate/evergate/internal/server/collector"
 )
 
 // envDoor makes this test binary serve the configuration file that it holds,
@@ -30,6 +31,7 @@ func TestMain(m *testing.M) {
 	if path == "" {
 		os.Exit(m.Run())
 	}
+	collector.Start() // as the shipped binary does, whose memory is meant
 	s, err := server.New(path, server.Options{Signals: true, Ready: func(a server.Addresses) {
 		fmt.Println(a.HTTP[0], a.HTTPS[0], a.Admin)
 	}})
@@ -56,7 +58,8 @@ limits:
 drain: {accept_grace: 0s, timeout: 0s}
 origins:
   app:
-    servers: ["%[4]s"]%[3]s
+    servers: ["%[4]s"]
+    dial_timeout: 10s # this machine may be busy with the attack%[3]s
 sites:
   - hosts: ["*"]
     http: serve
@@ -212,7 +215,7 @@ type witness struct {
 func newWitness(d *door) *witness {
 	w := &witness{stop: make(chan struct{})}
 	for range 4 {
-		client := &http.Client{Transport: &http.Transport{}, Timeout: 10 * time.Second}
+		client := &http.Client{Transport: &http.Transport{}, Timeout: 30 * time.Second}
 		w.visitors.Go(func() {
 			defer client.CloseIdleConnections()
 			tick := time.NewTicker(5 * time.Millisecond)
@@ -258,13 +261,16 @@ func (w *witness) ask(client *http.Client, url string) {
 // end stops asking and fails the test if a request failed.
 func (w *witness) end(t *testing.T) {
 	t.Helper()
+	// Some attacks are over before anybody well-behaved has come.
+	eventually(t, "the well-behaved have come", func() bool {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		return w.served >= 20 || len(w.failed) > 0
+	})
 	close(w.stop)
 	w.visitors.Wait()
 	t.Logf("meanwhile %d requests of the well-behaved were served, %d failed, the slowest took %v", w.served, len(w.failed), w.longest.Round(time.Millisecond))
 	if len(w.failed) > 0 {
 		t.Errorf("the well-behaved suffered: %.200q", w.failed[0])
-	}
-	if w.served == 0 {
-		t.Error("the well-behaved were not served at all")
 	}
 }

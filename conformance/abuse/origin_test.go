@@ -2,6 +2,7 @@ package abuse
 
 import (
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"sync/atomic"
@@ -15,7 +16,7 @@ type origin struct {
 	begun, ended, bodies atomic.Int64 // requests for /held; uploads read whole
 }
 
-// newOrigin answers / at once, /big with 64 MiB, /held when the request is
+// newOrigin answers / at once, /big with 8 MiB, /held when the request is
 // cancelled, and reads what is sent to /upload.
 func newOrigin(t *testing.T) *origin {
 	o := new(origin)
@@ -23,7 +24,7 @@ func newOrigin(t *testing.T) *origin {
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, "hello") })
 	mux.HandleFunc("/big", func(w http.ResponseWriter, r *http.Request) {
 		b := make([]byte, 64<<10)
-		for range 1 << 10 {
+		for range 128 {
 			if _, err := w.Write(b); err != nil {
 				return
 			}
@@ -41,7 +42,14 @@ func newOrigin(t *testing.T) *origin {
 			o.bodies.Add(1)
 		}
 	})
-	o.Server = httptest.NewServer(mux)
+	o.Server = httptest.NewUnstartedServer(mux)
+	o.Config.ConnState = func(c net.Conn, state http.ConnState) {
+		if state == http.StateNew {
+			// Thousands of large answers that nobody takes shall not fill the kernel.
+			_ = c.(*net.TCPConn).SetWriteBuffer(32 << 10)
+		}
+	}
+	o.Start()
 	t.Cleanup(func() {
 		o.CloseClientConnections()
 		o.Close()

@@ -60,18 +60,10 @@ func TestAbuse_ResetStreams(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer c.Close()
-			closed := make(chan struct{})
-			go func() {
-				defer close(closed)
-				for {
-					if _, err := c.ReadFrame(); err != nil {
-						return
-					}
-				}
-			}()
+			closed := ending(c)
 			began, sent := time.Now(), 0
 			for id := uint32(1); sent < attempts; id += 2 {
-				if len(closed) > 0 || write(c, id, tt.open, tt.kill) != nil {
+				if isClosed(closed) || write(c, id, tt.open, tt.kill) != nil {
 					break
 				}
 				sent++
@@ -101,4 +93,79 @@ func write(c *frames.Client, id uint32, open bool, kill func(*frames.Client, uin
 		return err
 	}
 	return kill(c, id)
+}
+
+// A patient visitor resets a stream only when its request has reached the server:
+// then each reset has cost the server something.
+func TestAbuse_ResetStreamsThatHaveReachedTheServer(t *testing.T) {
+	const batch, limit = 50, 200
+	o := newOrigin(t)
+	d := newDoor(t, o.URL, "", "")
+	d.mark(t)
+	for _, tt := range resets[:3] {
+		t.Run(tt.name, func(t *testing.T) {
+			o.begun.Store(0)
+			o.ended.Store(0)
+			w := newWitness(d)
+			c, err := frames.Dial(d.https, 20*time.Second)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer c.Close()
+			closed := ending(c)
+			began := time.Now()
+			for id := uint32(1); id < 10000; {
+				reached := o.begun.Load() + batch
+				first := id
+				for ; id < first+2*batch; id += 2 {
+					fields := frames.Request("GET", "/held")
+					if tt.open {
+						fields = frames.Request("POST", "/held")
+					}
+					err = c.Headers(id, !tt.open, fields...)
+				}
+				eventually(t, "the batch has reached the server", func() bool {
+					return o.begun.Load() >= reached || isClosed(closed)
+				})
+				for kill := first; kill < id; kill += 2 {
+					err = tt.kill(c, kill)
+				}
+				if err != nil || isClosed(closed) {
+					break
+				}
+			}
+			seconds := int64(time.Since(began)/time.Second) + 2
+			eventually(t, "the connection is closed", func() bool { return isClosed(closed) })
+			eventually(t, "what is upstream has been cancelled", func() bool { return o.ended.Load() == o.begun.Load() })
+			t.Logf("%d requests upstream in %v, then the door closed the connection", o.begun.Load(), time.Since(began).Round(time.Millisecond))
+			if most := limit*seconds + batch; o.begun.Load() > most {
+				t.Errorf("%d requests went upstream, want at most %d", o.begun.Load(), most)
+			}
+			w.end(t)
+		})
+	}
+	d.bounded(t, 64)
+}
+
+// ending reads what comes on c, and closes its channel when the connection ends.
+func ending(c *frames.Client) <-chan struct{} {
+	closed := make(chan struct{})
+	go func() {
+		defer close(closed)
+		for {
+			if _, err := c.ReadFrame(); err != nil {
+				return
+			}
+		}
+	}()
+	return closed
+}
+
+func isClosed(c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
+	}
 }

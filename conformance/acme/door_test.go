@@ -105,7 +105,7 @@ func (w *town) open(yaml string) *door {
 	w.t.Helper()
 	d := &door{town: w, registry: prometheus.NewRegistry()}
 	log := slog.New(slog.NewTextHandler(&d.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	d.certs = certs.New(certs.Options{Dir: filepath.Join(w.dir, "certs"), Log: log, Registerer: d.registry, Poll: 50 * time.Millisecond, Retry: retry})
+	d.certs = certs.New(certs.Options{Dir: filepath.Join(w.dir, "certs"), Log: log, Registerer: d.registry, Poll: 50 * time.Millisecond, Retry: retry, Info: retry})
 	d.front = front.New(front.Options{
 		Handler:      http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) { io.WriteString(rw, "hello") }),
 		Certificates: d,

@@ -26,12 +26,16 @@ import (
 
 const pebblePackage = "github.com/letsencrypt/pebble/v2/cmd/pebble"
 
+// built is the folder of pebbleBinary, "" until somebody wanted it.
+var built string
+
 // pebbleBinary builds pebble once for all tests.
 var pebbleBinary = sync.OnceValues(func() (string, error) {
 	dir, err := os.MkdirTemp("", "evergate-pebble-")
 	if err != nil {
 		return "", err
 	}
+	built = dir
 	binary := filepath.Join(dir, "pebble")
 	out, err := exec.Command("go", "build", "-o", binary, pebblePackage).CombinedOutput()
 	if err != nil {
@@ -42,8 +46,8 @@ var pebbleBinary = sync.OnceValues(func() (string, error) {
 
 func TestMain(m *testing.M) {
 	code := m.Run()
-	if binary, err := pebbleBinary(); err == nil && !testing.Short() {
-		os.RemoveAll(filepath.Dir(binary))
+	if built != "" {
+		os.RemoveAll(built)
 	}
 	os.Exit(code)
 }
@@ -172,6 +176,32 @@ func (p *pebble) roots() *x509.CertPool {
 		p.t.Fatalf("pebble's root: %s", content)
 	}
 	return pool
+}
+
+// wish makes pebble say that leaf should have been renewed an hour ago, as an
+// authority does that is about to revoke it.
+func (p *pebble) wish(leaf *x509.Certificate) {
+	p.t.Helper()
+	now := time.Now().UTC()
+	info, err := json.Marshal(map[string]any{"suggestedWindow": map[string]time.Time{"start": now.Add(-2 * time.Hour), "end": now.Add(-time.Hour)}})
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	body, err := json.Marshal(map[string]string{
+		"Certificate": string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: leaf.Raw})),
+		"ARIResponse": string(info),
+	})
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	response, err := p.client().Post("https://"+p.management+"/set-renewal-info/", "application/json", bytes.NewReader(body))
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		p.t.Fatalf("set renewal info: status %d", response.StatusCode)
+	}
 }
 
 func (p *pebble) client() *http.Client {

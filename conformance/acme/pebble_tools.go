@@ -2,4 +2,5 @@
 
 package acme
 
-import _ "github.com/letsencrypt/pebble/v2/cmd/pebble" // run by the tests as a process
+// The tests build and run it as a process; this line keeps it in go.mod.
+import _ "github.com/letsencrypt/pebble/v2/cmd/pebble"

@@ -40,7 +40,7 @@ type Peer struct {
 	Name string
 	// Logs says that it writes an access log.
 	Logs bool
-	// Path of the program, once found or built.
+	// Path of the program, once found or built. One that is set before is kept.
 	Path string
 
 	search  string   // name of a program that the system brings, or empty
@@ -60,6 +60,9 @@ func All() []*Peer {
 // Find looks for the program of p, or builds it into the folder bin. An error
 // says why p is missing on this machine.
 func (p *Peer) Find(ctx context.Context, bin string) error {
+	if p.Path != "" {
+		return nil
+	}
 	if p.search != "" {
 		for dir := range strings.SplitSeq(os.Getenv("PATH")+":/usr/sbin:/sbin", ":") {
 			if path, err := exec.LookPath(filepath.Join(dir, p.search)); err == nil {
@@ -76,7 +79,7 @@ func (p *Peer) Find(ctx context.Context, bin string) error {
 
 // Cost says what Find may take, for the line of progress before it.
 func (p *Peer) Cost() string {
-	if p.search != "" {
+	if p.search != "" || p.Path != "" {
 		return ""
 	}
 	return ": building it, which may take minutes the first time"
@@ -114,7 +117,8 @@ func (p *Peer) built() string {
 		return "unknown: " + err.Error()
 	}
 	text := info.GoVersion
-	for _, m := range info.Deps {
+	// A program of another module is its main module, not one that it depends on.
+	for _, m := range append(info.Deps, &info.Main) {
 		if strings.HasPrefix(p.source, m.Path+"/") {
 			text = m.Version + ", " + text
 		}

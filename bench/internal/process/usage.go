@@ -81,6 +81,35 @@ func CPU(pids []int) (time.Duration, error) {
 	return sum, nil
 }
 
+// MachineCPU returns the processor time that all programs and the kernel have
+// used since the machine started, and what the hypervisor has kept from it.
+func MachineCPU() (time.Duration, error) {
+	text, err := os.ReadFile("/proc/stat")
+	if err != nil {
+		return 0, err
+	}
+	return parseMachine(string(text))
+}
+
+// parseMachine reads the first line of /proc/stat (proc_stat(5)): user, nice,
+// system, idle, iowait, irq, softirq, steal, in hundredths of a second.
+func parseMachine(text string) (time.Duration, error) {
+	line, _, _ := strings.Cut(text, "\n")
+	fields := strings.Fields(line)
+	if len(fields) < 9 || fields[0] != "cpu" {
+		return 0, fmt.Errorf("first line of /proc/stat is %q", line)
+	}
+	var ticks int64
+	for _, i := range []int{1, 2, 3, 6, 7, 8} {
+		n, err := strconv.ParseInt(fields[i], 10, 64)
+		if err != nil {
+			return 0, fmt.Errorf("first line of /proc/stat: %w", err)
+		}
+		ticks += n
+	}
+	return time.Duration(ticks) * 10 * time.Millisecond, nil
+}
+
 // PeakMemory returns the sum of the largest resident sizes that the processes
 // have had, in bytes. Memory that several share counts for each.
 func PeakMemory(pids []int) (int64, error) {

@@ -30,6 +30,18 @@ func TestParseStat(t *testing.T) {
 	}
 }
 
+func TestParseMachine(t *testing.T) {
+	used, err := parseMachine("cpu  1 2 3 1000 2000 4 5 6 7 8\ncpu0 1 1 1\n")
+	if err != nil || used != 210*time.Millisecond {
+		t.Errorf("parseMachine: %v, %v; want all but idle and iowait", used, err)
+	}
+	for _, text := range []string{"", "cpu0 1 2 3 4 5 6 7 8", "cpu 1 2 3", "cpu 1 2 3 4 5 x 7 8"} {
+		if _, err := parseMachine(text); err == nil {
+			t.Errorf("%q: no error", text)
+		}
+	}
+}
+
 func TestParsePeak(t *testing.T) {
 	peak, err := parsePeak("Name:\tx\nVmPeak:\t  900 kB\nVmHWM:\t   12 kB\nVmRSS:\t 8 kB\n")
 	if err != nil || peak != 12<<10 {

@@ -35,6 +35,7 @@ func (p Page) Markdown(w io.Writer) error {
 	text := &strings.Builder{}
 	fmt.Fprintf(text, "# Results of %s\n\nMade by `make bench`; [how to read them](../README.md).\n\n", p.Date)
 	fmt.Fprintf(text, "- machine: %s\n- setting: %s\n", p.Machine, p.Setting)
+	fmt.Fprintf(text, "- part of the machine that other programs took meanwhile: %s\n", p.others())
 	for _, name := range sortedKeys(p.Versions) {
 		fmt.Fprintf(text, "- %s: %s\n", name, p.Versions[name])
 	}
@@ -48,6 +49,28 @@ func (p Page) Markdown(w io.Writer) error {
 	_, err := io.WriteString(w, text.String())
 	return err
 }
+
+// others says how far the machine was not ours, by the medians of all cases.
+func (p Page) others() string {
+	low, top := 100.0, 0.0
+	for _, s := range p.Results {
+		if s.Rounds > 0 {
+			low, top = min(low, s.Others), max(top, s.Others)
+		}
+	}
+	if low > top {
+		return "an unknown part"
+	}
+	text := fmt.Sprintf("%.0f to %.0f %%", low, top)
+	if top > Busy {
+		text += fmt.Sprintf(" (**doubtful**: more than %d %%)", Busy)
+	}
+	return text
+}
+
+// Busy is the percentage of the machine that other programs may take before the
+// figures are doubtful.
+const Busy = 10
 
 // ratios writes our CPU per request in parts of each peer's.
 func (p Page) ratios(w io.Writer) {
@@ -79,11 +102,10 @@ func (p Page) ratios(w io.Writer) {
 
 // ratio returns the cell of ratios, "-" where one of the two gave nothing.
 func (p Page) ratio(name, peer string) string {
-	ours, theirs := p.find(name, Ours), p.find(name, peer)
-	if ours.Rounds == 0 || theirs.Rounds == 0 {
+	ratio := p.find(name, peer).Ratio
+	if ratio == 0 {
 		return "-"
 	}
-	ratio := ours.CPU / theirs.CPU
 	cell := fmt.Sprintf("%.2f", ratio)
 	if budget, ok := budgets[peer]; ok && ratio > budget {
 		cell = "**" + cell + "**"

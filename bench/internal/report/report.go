@@ -20,6 +20,7 @@ type Run struct {
 	Memory    float64 `json:"peak_mib"`
 	LoadCPU   float64 `json:"load_cpu_us_per_request"`   // of the generator
 	OriginCPU float64 `json:"origin_cpu_us_per_request"` // of the server behind
+	Others    float64 `json:"others_percent"`            // of the machine's processors, used by programs that are not ours
 	LogLost   int     `json:"log_lines_lost,omitempty"`  // requests that the access log does not have
 	Error     string  `json:"error,omitempty"`           // why the other numbers mean nothing
 }
@@ -27,8 +28,12 @@ type Run struct {
 // Summary is the median of the rounds, each figure by itself.
 type Summary struct {
 	Run
-	Rounds         int     `json:"rounds"` // that went well
-	CPULow, CPUTop float64 `json:"-"`      // least and most of CPU
+	Rounds int `json:"rounds"` // that went well
+	// Ratio is the median, over the rounds in which both went well, of our CPU in
+	// parts of this peer's; 0 if there is none. Within a round the two ran less
+	// than a minute apart, so that a slow quarter of an hour hits both.
+	Ratio          float64 `json:"evergate_cpu_ratio,omitempty"`
+	CPULow, CPUTop float64 `json:"-"` // least and most of CPU
 }
 
 // Summarize returns a Summary for each case and peer in runs, in the order in
@@ -38,6 +43,7 @@ func Summarize(runs []Run) []Summary {
 	type key struct{ c, p string }
 	var order []key
 	good, errors := map[key][]Run{}, map[key]string{}
+	ours := map[key]map[int]float64{} // our CPU by round
 	for _, r := range runs {
 		k := key{r.Case, r.Peer}
 		if !slices.Contains(order, k) {
@@ -48,6 +54,12 @@ func Summarize(runs []Run) []Summary {
 			continue
 		}
 		good[k] = append(good[k], r)
+		if r.Peer == Ours {
+			if ours[k] == nil {
+				ours[k] = map[int]float64{}
+			}
+			ours[k][r.Round] = r.CPU
+		}
 	}
 
 	var all []Summary
@@ -63,13 +75,30 @@ func Summarize(runs []Run) []Summary {
 			s.Memory = median(rs, func(r Run) float64 { return r.Memory })
 			s.LoadCPU = median(rs, func(r Run) float64 { return r.LoadCPU })
 			s.OriginCPU = median(rs, func(r Run) float64 { return r.OriginCPU })
+			s.Others = median(rs, func(r Run) float64 { return r.Others })
 			s.LogLost = median(rs, func(r Run) int { return r.LogLost })
+			s.Ratio = ratio(rs, ours[key{k.c, Ours}])
 			byCPU := func(a, b Run) int { return cmp.Compare(a.CPU, b.CPU) }
 			s.CPULow, s.CPUTop = slices.MinFunc(rs, byCPU).CPU, slices.MaxFunc(rs, byCPU).CPU
 		}
 		all = append(all, s)
 	}
 	return all
+}
+
+// ratio returns the median of ours in parts of each run's CPU, 0 if no run has
+// one of ours in its round.
+func ratio(runs []Run, ours map[int]float64) float64 {
+	var paired []Run
+	for _, r := range runs {
+		if ours[r.Round] > 0 && r.CPU > 0 {
+			paired = append(paired, r)
+		}
+	}
+	if len(paired) == 0 {
+		return 0
+	}
+	return median(paired, func(r Run) float64 { return ours[r.Round] / r.CPU })
 }
 
 // median returns the middle value, of an even number the mean of the two. There

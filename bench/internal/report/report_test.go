@@ -45,6 +45,18 @@ func TestSummarizeLeavesOutFailedRuns(t *testing.T) {
 	}
 }
 
+func TestSummarizeComparesWithinARound(t *testing.T) {
+	got := Summarize([]Run{
+		{Case: "a", Peer: "evergate", Round: 1, CPU: 30}, {Case: "a", Peer: "caddy", Round: 1, CPU: 100},
+		{Case: "a", Peer: "evergate", Round: 2, CPU: 300}, {Case: "a", Peer: "caddy", Round: 2, CPU: 600}, // a slow time
+		{Case: "a", Peer: "evergate", Round: 3, CPU: 30}, {Case: "a", Peer: "caddy", Round: 3, CPU: 75},
+		{Case: "a", Peer: "evergate", Round: 4, Error: "died"}, {Case: "a", Peer: "caddy", Round: 4, CPU: 1},
+	})
+	if got[1].Ratio != 0.4 {
+		t.Errorf("ratio is %v, want the middle one of 0.3, 0.5 and 0.4", got[1].Ratio)
+	}
+}
+
 func TestPage_Markdown(t *testing.T) {
 	page := Page{
 		Date:     "2026-01-02",
@@ -52,9 +64,9 @@ func TestPage_Markdown(t *testing.T) {
 		Missing:  map[string]string{"haproxy": "not installed"},
 		Cases:    []Case{{Name: "get-1k", Text: "a GET"}},
 		Results: Summarize([]Run{
-			{Case: "get-1k", Peer: "evergate", CPU: 40, PerSecond: 20_000, P50: 2, P99: 9, Memory: 30},
+			{Case: "get-1k", Peer: "evergate", CPU: 40, PerSecond: 20_000, P50: 2, P99: 9, Memory: 30, Others: 2},
 			{Case: "get-1k", Peer: "nginx", Error: "exit | 1"},
-			{Case: "get-1k", Peer: "caddy", CPU: 100, LogLost: 7},
+			{Case: "get-1k", Peer: "caddy", CPU: 100, LogLost: 7, Others: 12},
 			{Case: "get-1k", Peer: "reverseproxy", CPU: 50},
 		}),
 	}
@@ -64,6 +76,7 @@ func TestPage_Markdown(t *testing.T) {
 	}
 	for _, want := range []string{
 		"- **haproxy is missing**: not installed\n",
+		"took meanwhile: 0 to 12 % (**doubtful**: more than 10 %)\n",
 		"| case | nginx | caddy | reverseproxy |\n",
 		"| get-1k | - | 0.40 | **0.80** |\n",
 		"is 0.45 of caddy and 0.65 of reverseproxy;",
