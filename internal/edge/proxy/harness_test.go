@@ -222,10 +222,11 @@ func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			panic(p)
 		}
 	}()
+	r = r.WithContext(exchange.NewContext(r.Context(), x)) // a copy: net/http looks at its own for how the body ended
 	if d.setup.gateway != nil {
 		d.setup.gateway(w, r)
 	}
-	(*d.handler.Load()).ServeHTTP(sw, r.WithContext(exchange.NewContext(r.Context(), x)))
+	(*d.handler.Load()).ServeHTTP(sw, r)
 }
 
 // statusWriter notes the status, as the gateway does.

@@ -165,9 +165,12 @@ func (p *Proxy) Retire() {
 }
 
 // DrainTunnels ends all tunnels: each gets a goodbye at a moment of its own and
-// is cut a little later. It returns when none is left, at the end of ctx at the
-// latest.
-func (p *Proxy) DrainTunnels(ctx context.Context) { p.shared.tunnels.drain(ctx, nil) }
+// is cut a little later; so does one that opens later. It returns when none is left,
+// at the end of ctx at the latest.
+func (p *Proxy) DrainTunnels(ctx context.Context) {
+	p.shared.tunnels.refuse(func(*tunnel) bool { return true })
+	p.shared.tunnels.drain(ctx, nil)
+}
 
 // Close waits for what Start left in the background. No request may be under way.
 func (p *Proxy) Close() { p.shared.close() }

@@ -1,7 +1,10 @@
 package proxy
 
 import (
+	"bufio"
 	"fmt"
+	"io"
+	"net"
 	"net/http"
 	"strings"
 	"sync"
@@ -61,6 +64,32 @@ func TestReload_TunnelsStayWhileTheirRouteAndServerDo(t *testing.T) {
 	}
 	_ = stays.CloseNow()
 	d.next()
+}
+
+func TestReload_ATunnelThatOpensAfterItsRouteVanishedIsEnded(t *testing.T) {
+	asked, answer := make(chan struct{}), make(chan struct{})
+	slow := listen(t, func(c *net.TCPConn, r *bufio.Reader) {
+		close(asked)
+		<-answer
+		_, _ = io.WriteString(c, switching)
+		_, _ = io.Copy(io.Discard, r)
+	})
+	other := serve(t, ok("other")).Address
+	d := open(t, setup{servers: []string{slow}})
+	go func() {
+		<-asked
+		d.use(parse(t, d.dir, routes(t, d.dir, map[string]string{"a": servers(other)}, "a")))
+		close(answer)
+	}()
+	c, r := d.upgraded()
+	if got, err := io.ReadAll(r); len(got) > 0 {
+		t.Errorf("got %q, %v", got, err)
+	}
+	_ = c.Close()
+	if x := d.next(); x.Abort != abortDrain {
+		t.Errorf("abort %q", x.Abort)
+	}
+	<-answer
 }
 
 func TestReload_KeepsStatesBudgetsAndCounts(t *testing.T) {

@@ -66,8 +66,10 @@ func (s *shared) stores() []*replay.Store {
 	return all
 }
 
-// endTunnels ends, in the background, the tunnels for which which is true.
+// endTunnels ends, in the background, the tunnels for which which is true, and
+// those that open later.
 func (s *shared) endTunnels(within time.Duration, which func(*tunnel) bool) {
+	s.tunnels.refuse(which)
 	if list, _ := s.tunnels.matching(which); len(list) == 0 {
 		return
 	}

@@ -127,6 +127,13 @@ func (t *tunnel) goodbye() {
 	t.up.say(t.upstream, closeFrame(true))
 }
 
+// part ends the tunnel soon: a goodbye now, a cut a little later unless stop is
+// called before.
+func (t *tunnel) part() (stop func() bool) {
+	t.goodbye()
+	return time.AfterFunc(parting, func() { t.cut(abortDrain) }).Stop
+}
+
 // write passes p on. After our close frame, what still comes is dropped.
 func (d *direction) write(dst io.Writer, p []byte, follow bool) error {
 	d.mu.Lock()

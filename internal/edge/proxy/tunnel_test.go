@@ -306,6 +306,7 @@ func TestProxy_DrainCutsWhatDoesNotGo(t *testing.T) {
 	})
 	d := open(t, setup{servers: []string{server.Address}})
 	c, r := d.upgraded()
+	eventually(t, "the tunnel is open", func() bool { return d.metric("evergate_tunnels") == 1 })
 	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 	defer cancel()
 	began := time.Now()
@@ -320,6 +321,20 @@ func TestProxy_DrainCutsWhatDoesNotGo(t *testing.T) {
 	if x := d.next(); x.Abort != abortDrain {
 		t.Errorf("abort %q", x.Abort)
 	}
+}
+
+func TestProxy_ATunnelThatOpensDuringTheDrainIsEndedToo(t *testing.T) {
+	addr, ended := echoes(t)
+	d := open(t, setup{servers: []string{addr}})
+	d.proxy.DrainTunnels(t.Context()) // there are none
+	c := d.dial("/")
+	if _, _, err := c.Read(t.Context()); websocket.CloseStatus(err) != websocket.StatusGoingAway {
+		t.Errorf("the visitor saw %v, want 1001", err)
+	}
+	if err := <-ended; websocket.CloseStatus(err) != websocket.StatusGoingAway {
+		t.Errorf("the server saw %v, want 1001", err)
+	}
+	d.next()
 }
 
 func TestProxy_AWebsocketOverHTTP2(t *testing.T) {

@@ -20,14 +20,26 @@ type tunnels struct {
 	mu   sync.Mutex // guards the fields below
 	open map[*tunnel]struct{}
 	less chan struct{} // closed and replaced when a tunnel ends while somebody waits
+
+	unwanted func(*tunnel) bool // those that are ended as soon as they open; nil: none
 }
 
 func newTunnels() *tunnels { return &tunnels{open: make(map[*tunnel]struct{})} }
 
-func (ts *tunnels) add(t *tunnel) {
+// add counts t until remove, and reports whether it is wanted: a request may have
+// been on its way to becoming a tunnel when all others of its kind were ended.
+func (ts *tunnels) add(t *tunnel) (wanted bool) {
 	ts.mu.Lock()
 	defer ts.mu.Unlock()
 	ts.open[t] = struct{}{}
+	return ts.unwanted == nil || !ts.unwanted(t)
+}
+
+// refuse says which tunnels are unwanted from now on, in place of what was said before.
+func (ts *tunnels) refuse(which func(*tunnel) bool) {
+	ts.mu.Lock()
+	defer ts.mu.Unlock()
+	ts.unwanted = which
 }
 
 func (ts *tunnels) remove(t *tunnel) {

@@ -31,8 +31,11 @@ func (c *call) upgrade(resp *upstream.Response) error {
 	}
 	c.x.Upgraded = true
 	all := c.h.proxy.shared.tunnels
-	all.add(t)
+	wanted := all.add(t)
 	c.h.origin.counters.tunnels.Inc()
+	if !wanted {
+		defer t.part()()
+	}
 	t.run()
 	c.h.origin.counters.tunnels.Dec()
 	all.remove(t)

@@ -304,11 +304,11 @@ func TestProxy_AServerThatTakesNothingRunsOutOfTime(t *testing.T) {
 		}
 	})
 	good, got := sums(t, ok("good"))
-	d := open(t, setup{servers: []string{stuck.Address, good.Address}, origin: "retry: {try_timeout: 300ms}"})
+	d := open(t, setup{servers: []string{stuck.Address, good.Address}, origin: "retry: {try_timeout: 1500ms}"})
 	body := noise(12 << 20)
 	began := time.Now()
 	r, x := d.visit(d.request("PUT", bytes.NewReader(body)))
-	if r.content != "good" || len(got()) != 1 || got()[0] != sumOf(body) || time.Since(began) > 5*time.Second {
+	if r.content != "good" || len(got()) != 1 || got()[0] != sumOf(body) || time.Since(began) > 8*time.Second {
 		t.Errorf("%d, %s after %s, denied %q", r.StatusCode, x.words(), time.Since(began), x.RetryDenied)
 	}
 	if !strings.HasPrefix(x.words(), "2 timeout retried") {

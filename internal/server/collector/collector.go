@@ -18,11 +18,11 @@ import (
 )
 
 // floor is how much the heap may always grow before it is collected.
-const floor = 64 << 20
+const floor = 32 << 20
 
 const (
-	least = 100  // percent; Go's own default
-	most  = 2000 // percent; the heap of a process that has just started says little
+	least = 100 // percent; Go's own default
+	most  = 800 // percent; the heap of a process that has just started says little
 )
 
 // Start tunes the collector of this process until stop is called, which brings
@@ -76,7 +76,7 @@ func (t *tuner) stop() {
 	debug.SetGCPercent(t.before)
 }
 
-// percentFor is GOGC for a heap of live bytes.
+// percentFor is GOGC where it counts from live bytes.
 func percentFor(live uint64) int {
 	if live == 0 {
 		return most
@@ -84,12 +84,17 @@ func percentFor(live uint64) int {
 	return int(min(max(floor*100/live, least), most))
 }
 
-// live is the heap in use after the last cycle, in bytes.
+// live is what the percentage counts from, in bytes: the heap in use after the
+// last cycle, and the stacks and globals that the collector reads beside it.
 func live() uint64 {
-	sample := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
-	metrics.Read(sample)
-	if sample[0].Value.Kind() != metrics.KindUint64 {
-		return floor // not known to this runtime: as Go does it
+	samples := []metrics.Sample{{Name: "/gc/heap/live:bytes"}, {Name: "/gc/scan/stack:bytes"}, {Name: "/gc/scan/globals:bytes"}}
+	metrics.Read(samples)
+	sum := uint64(0)
+	for _, s := range samples {
+		if s.Value.Kind() != metrics.KindUint64 {
+			return floor // not known to this runtime: as Go does it
+		}
+		sum += s.Value.Uint64()
 	}
-	return sample[0].Value.Uint64()
+	return sum
 }

@@ -89,8 +89,11 @@ func newGeneration(f *Front, s *settings) *generation {
 
 // visitorOfConn finds our connection under what the http.Server serves.
 func visitorOfConn(nc net.Conn) *visitor {
-	if secure, ok := nc.(*tls.Conn); ok {
-		nc = secure.NetConn()
+	if c, ok := nc.(*conn); ok { // it has a NetConn too
+		return &c.visitor
+	}
+	if over, ok := nc.(interface{ NetConn() net.Conn }); ok {
+		nc = over.NetConn()
 	}
 	if c, ok := nc.(*conn); ok {
 		return &c.visitor
@@ -139,30 +142,71 @@ func (g *generation) ended() bool {
 	return g.retired.Load() && g.open.Load() == 0
 }
 
-// serveConn gives c to the server. It reports false when the server has ended.
-func (g *generation) serveConn(c *conn) bool {
+// serveConn serves c.
+func (g *generation) serveConn(c *conn) {
 	if c.secure {
-		return g.handoff.deliver(tls.Server(c, g.settings.tls))
+		go g.serveTLS(c)
+		return
 	}
-	if g.retired.Load() { // it may have ended before c joined; then net/http would not take c later
-		return false
-	}
-	go g.serveLane(c)
-	return true
+	go g.serveLane(c, c)
 }
 
-// serveLane serves c on the fast lane, and gives it to the server when a request
-// comes that is none for the lane.
-func (g *generation) serveLane(c *conn) {
-	lc := &lane.Conn{Conn: c, Socket: c.TCPConn, Context: context.WithValue(context.Background(), visitorKey{}, &c.visitor)}
+// serveTLS does the handshake that net/http would do, in order to see which
+// protocol was agreed on: HTTP/1.1 begins on the fast lane.
+func (g *generation) serveTLS(c *conn) {
+	secure := tls.Server(c, g.settings.tls)
+	limit := time.Time{}
+	if d := g.server.ReadHeaderTimeout; d > 0 {
+		limit = time.Now().Add(d)
+	}
+	// Errors say that the connection is closed; the handshake will say so too.
+	_ = c.SetDeadline(limit)
+	if err := secure.HandshakeContext(context.Background()); err != nil {
+		g.server.ErrorLog.Printf("http: TLS handshake error from %s: %v", c.RemoteAddr(), err)
+		c.sayPlainly(err)
+		c.Close()
+		return
+	}
+	_ = c.SetDeadline(time.Time{})
+	state := secure.ConnectionState()
+	switch state.NegotiatedProtocol {
+	case "", "http/1.1":
+		c.tls = &state
+		g.serveLane(c, secure)
+	default:
+		g.deliver(c, secure)
+	}
+}
+
+// serveLane serves c on the fast lane, and gives it to net/http when a request
+// comes that is none for the lane. nc is c, or TLS over it.
+func (g *generation) serveLane(c *conn, nc net.Conn) {
+	lc := &lane.Conn{
+		Conn: nc, Socket: c.TCPConn, TLS: c.tls,
+		Context: context.WithValue(context.Background(), visitorKey{}, &c.visitor),
+	}
 	c.lane.Store(lc)
 	rest, ok := g.lane.Serve(lc)
 	c.lane.Store(nil)
-	if !ok {
-		return
+	switch secure, isTLS := nc.(*tls.Conn); {
+	case !ok:
+	case isTLS:
+		g.deliver(c, &secureRest{Conn: secure, ahead: rest})
+	default:
+		c.ahead = append(rest, c.ahead...)
+		g.deliver(c, c)
 	}
-	c.ahead = append(rest, c.ahead...)
-	if !g.handoff.deliver(c) {
-		c.Close()
+}
+
+// deliver gives nc, which is c or stands over it, to net/http. A generation that
+// was retired at the very moment in which c joined has ended; then c goes to the
+// next one.
+func (g *generation) deliver(c *conn, nc net.Conn) {
+	for !g.handoff.deliver(nc) {
+		g.quit()
+		c.generation = nil
+		if g = c.enroll(); g == nil {
+			return
+		}
 	}
 }

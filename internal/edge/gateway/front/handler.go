@@ -25,6 +25,9 @@ func (f *Front) serve(w http.ResponseWriter, r *http.Request) {
 		f.next.ServeHTTP(w, r)
 		return
 	}
+	if r.TLS == nil {
+		r.TLS = v.tls // net/http cannot see it behind a secureRest
+	}
 	level := f.ladder.level.Load()
 	f.announce(w, r, v, level)
 	switch {

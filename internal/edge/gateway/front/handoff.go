@@ -29,6 +29,16 @@ func (h *handoff) deliver(c net.Conn) bool {
 	}
 }
 
+// isClosed reports whether Close has been called.
+func (h *handoff) isClosed() bool {
+	select {
+	case <-h.closed:
+		return true
+	default:
+		return false
+	}
+}
+
 // Accept returns the next connection, or net.ErrClosed after Close.
 func (h *handoff) Accept() (net.Conn, error) {
 	select {

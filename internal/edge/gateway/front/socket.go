@@ -178,15 +178,24 @@ func (s *socket) admit(c *conn, now *settings) {
 		}
 		c.counted = true
 	}
+	if g := c.enroll(); g != nil {
+		g.serveConn(c)
+	}
+}
+
+// enroll counts c among the connections of the current generation and returns
+// that; nil if the front is closed, and c with it.
+func (c *conn) enroll() *generation {
 	for {
-		g := f.current.Load()
+		g := c.front.current.Load()
 		g.join()
-		if c.generation = g; g.serveConn(c) {
-			return
+		c.generation = g
+		if !g.handoff.isClosed() {
+			return g
 		}
-		if g == f.current.Load() { // closed for good, not replaced
+		if g == c.front.current.Load() { // closed for good, not replaced
 			c.Close()
-			return
+			return nil
 		}
 		c.generation = nil
 		g.quit()

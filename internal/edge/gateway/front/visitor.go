@@ -1,6 +1,7 @@
 package front
 
 import (
+	"crypto/tls"
 	"math"
 	"sync"
 	"sync/atomic"
@@ -21,7 +22,8 @@ type visitor struct {
 	front      *Front
 	generation *generation
 	socket     *socket
-	leaving    atomic.Bool // the answer to its next request is its last
+	leaving    atomic.Bool          // the answer to its next request is its last
+	tls        *tls.ConnectionState // of HTTP/1.1 over TLS, set before its first request
 
 	// end closes the connection at once. why is a word for the metric.
 	end func(why string)

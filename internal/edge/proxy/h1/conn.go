@@ -56,6 +56,8 @@ type conn struct {
 	base  time.Time  // when the attempt's context ends; zero: unknown
 	limit time.Time  // when the head must be there; zero: no limit, or it is there
 	moved bool       // a deadline is not what arm made it
+
+	readBy, writeBy time.Time // the deadlines as arm has set them; zero: they are others
 }
 
 // bind makes, once per connection, what would otherwise be made per request.
@@ -68,22 +70,33 @@ func (c *conn) bind() {
 	}
 }
 
-// arm sets the deadlines of a new attempt. look, if not zero, is when a read
-// returns for the first time to see whether the attempt is still wanted.
-func (c *conn) arm(base, limit, look time.Time) {
+// arm sets the deadlines of an attempt that begins at now. With look, reads
+// return after firstLook for the first time, to see whether the attempt is still
+// wanted.
+//
+// Attempts on a busy connection follow each other within milliseconds; deadlines
+// that are still about right then stay as they are.
+func (c *conn) arm(now, base, limit time.Time, look bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.base, c.limit, c.moved = base, limit, !look.IsZero()
+	c.base, c.limit, c.moved = base, limit, look
 	over := earliest(base, limit)
-	if c.isCut {
-		return // the context has ended already
-	}
-	if look.IsZero() {
+	switch {
+	case c.isCut: // the context has ended already
+	case !look:
+		c.readBy, c.writeBy = time.Time{}, time.Time{}
 		_ = c.socket.SetDeadline(over)
-		return
+	default:
+		if slack := over.Sub(now) / 16; over.IsZero() || c.writeBy.After(over) || c.writeBy.Before(over.Add(-slack)) {
+			c.writeBy = over
+			_ = c.socket.SetWriteDeadline(over)
+		}
+		first := earliest(over, now.Add(firstLook))
+		if c.readBy.After(first) || c.readBy.Before(first.Add(-firstLook/2)) {
+			c.readBy = first
+			_ = c.socket.SetReadDeadline(first)
+		}
 	}
-	_ = c.socket.SetWriteDeadline(over)
-	_ = c.socket.SetReadDeadline(earliest(over, look))
 }
 
 // headDone lifts the head's limit: from now on only the context ends the attempt.
@@ -95,6 +108,7 @@ func (c *conn) headDone() {
 	}
 	c.limit = time.Time{}
 	if !c.isCut {
+		c.readBy, c.writeBy = time.Time{}, time.Time{}
 		_ = c.socket.SetDeadline(c.base)
 	}
 }
@@ -120,7 +134,7 @@ func (c *conn) setRead(d time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if !c.isCut {
-		c.moved = true
+		c.moved, c.readBy = true, time.Time{}
 		_ = c.socket.SetReadDeadline(earliest(c.base, d))
 	}
 }
@@ -130,7 +144,7 @@ func (c *conn) setWrite(stood time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if !c.isCut && !c.limit.IsZero() {
-		c.moved = true
+		c.moved, c.writeBy = true, time.Time{}
 		_ = c.socket.SetWriteDeadline(earliest(c.base, c.limit.Add(stood)))
 	}
 }
@@ -182,6 +196,7 @@ func (c *conn) alive() bool {
 			}
 		}
 	}
+	c.readBy = time.Time{}
 	// With a past deadline Go would return without reading.
 	if err := c.socket.SetReadDeadline(time.Now().Add(time.Millisecond)); err != nil {
 		return false

@@ -122,18 +122,14 @@ func (t *Transport) RoundTrip(ctx context.Context, req *upstream.Request) (*upst
 	}
 	a := &reply{t: t, c: c, ctx: ctx, head: req.Method == "HEAD", upgrade: req.Upgrade != ""}
 	base, _ := ctx.Deadline()
-	a.unwatched = ctx.Done() != nil
+	a.unwatched = true // asking for ctx.Done now might be what we want to save
 	if stream || len(out.b) > surelyTaken {
 		a.watch()
 	}
 	// Most responses come soon. Only an attempt that has to wait follows the
 	// context, which costs three allocations and a lock that all streams of an
 	// HTTP/2 visitor share.
-	var look time.Time
-	if a.unwatched {
-		look = now.Add(firstLook)
-	}
-	c.arm(base, limit, look)
+	c.arm(now, base, limit, a.unwatched)
 
 	if err := a.send(out, req, stream); err != nil {
 		return nil, err
