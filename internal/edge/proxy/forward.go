@@ -200,5 +200,22 @@ func (c *call) interim(status int, fields []upstream.Field) {
 func (c *call) closeIfUnread() {
 	if c.streaming && c.r.ProtoMajor == 1 && !c.body.Complete() {
 		c.w.Header()["Connection"] = []string{"close"}
+		linger(c.w)
 	}
+}
+
+// linger has net/http wait a little between the end of the response and the
+// closing of the connection: a close with unread bytes takes back what the
+// visitor has not read yet. It does so by itself when it finds much of a body
+// unread, but finds nothing in one whose Read was interrupted; a body over a
+// limit is the one other case in which it does, so that is what it is told of.
+func linger(w http.ResponseWriter) {
+	for {
+		u, ok := w.(interface{ Unwrap() http.ResponseWriter })
+		if !ok {
+			break
+		}
+		w = u.Unwrap()
+	}
+	_, _ = http.MaxBytesReader(w, io.NopCloser(strings.NewReader("..")), 0).Read(make([]byte, 2))
 }

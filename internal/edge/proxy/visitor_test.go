@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -195,6 +196,35 @@ func TestProxy_AnEarlyAnswerReachesAVisitorWhoStillSends(t *testing.T) {
 			}
 		}
 	})
+}
+
+func TestProxy_AVisitorWhoReadsALittleLaterStillGetsTheEarlyAnswer(t *testing.T) {
+	server := early(t, 0, "HTTP/1.1 413 No\r\nContent-Length: 2\r\n\r\nno")
+	d := open(t, setup{servers: []string{server.Address}})
+	for range 1 {
+		c, err := net.Dial("tcp", d.addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = c.SetDeadline(time.Now().Add(patience))
+		fmt.Fprintf(c, "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n4000000\r\n")
+		var sending sync.WaitGroup
+		sending.Go(func() { // a little at a time, so that the door waits for more when it gives up
+			for {
+				if _, err := c.Write(make([]byte, 512)); err != nil {
+					return
+				}
+				<-time.After(time.Millisecond)
+			}
+		})
+		d.next()
+		<-time.After(150 * time.Millisecond)
+		if got, _ := io.ReadAll(c); !strings.HasPrefix(string(got), "HTTP/1.1 413") {
+			t.Errorf("got %q: the connection was reset before the answer was read", got)
+		}
+		_ = c.Close()
+		sending.Wait()
+	}
 }
 
 func TestProxy_AnEarlyFailureOfAnUploadIsRetriedWithTheWholeBody(t *testing.T) {

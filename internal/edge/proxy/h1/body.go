@@ -34,7 +34,33 @@ func (b *body) done() bool {
 // the copy from the connection's buffer into another one.
 type bodyReader reply
 
-var copyBuffers = sync.Pool{New: func() any { return new([32 << 10]byte) }}
+// Large bodies go through large pieces: half of what they cost is system calls.
+// But a visitor who takes nothing for a while holds on to the memory of a piece,
+// so that only so many bodies at once have large ones.
+const (
+	pieceSize      = 32 << 10
+	largePieceSize = 128 << 10
+	largePieces    = 128 // of one transport at once
+)
+
+var (
+	pieces    = sync.Pool{New: func() any { b := make([]byte, pieceSize); return &b }}
+	largePool = sync.Pool{New: func() any { b := make([]byte, largePieceSize); return &b }}
+)
+
+// takePiece returns memory for a body of which left bytes are to come (negative:
+// nobody knows), and what gives it back.
+func (t *Transport) takePiece(left int64) (piece []byte, give func()) {
+	if left > pieceSize {
+		if t.largeInUse.Add(1) <= largePieces {
+			b := largePool.Get().(*[]byte)
+			return *b, func() { largePool.Put(b); t.largeInUse.Add(-1) }
+		}
+		t.largeInUse.Add(-1)
+	}
+	b := pieces.Get().(*[]byte)
+	return *b, func() { pieces.Put(b) }
+}
 
 // Read implements io.Reader.
 func (r *bodyReader) Read(p []byte) (int, error) {
@@ -90,10 +116,11 @@ func (r *bodyReader) WriteTo(w io.Writer) (total int64, err error) {
 		return 0, errClosed
 	}
 	in := a.c.in
-	var large *[32 << 10]byte
+	var large []byte
+	var give func()
 	defer func() {
-		if large != nil {
-			copyBuffers.Put(large)
+		if give != nil {
+			give()
 		}
 	}()
 	for {
@@ -122,9 +149,13 @@ func (r *bodyReader) WriteTo(w io.Writer) (total int64, err error) {
 			continue
 		}
 		if large == nil {
-			large = copyBuffers.Get().(*[32 << 10]byte)
+			left := a.body.left
+			if a.body.kind != bodyLength {
+				left = -1
+			}
+			large, give = a.t.takePiece(left)
 		}
-		got, err := a.direct(large[:])
+		got, err := a.direct(large)
 		if err == io.EOF { //nolint:errorlint // set bare
 			break
 		}

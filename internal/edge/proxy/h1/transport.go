@@ -65,6 +65,8 @@ type Transport struct {
 	o     Options
 	pool  pool
 	dials atomic.Uint64
+
+	largeInUse atomic.Int64 // large pieces of bodies
 }
 
 var _ upstream.Transport = (*Transport)(nil)
