@@ -4,6 +4,7 @@ import (
 	"io"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // body is a request body of known length. One goroutine at a time reads it.
@@ -64,19 +65,38 @@ func (b *body) took(n int) error {
 // Close implements io.Closer. What is left is dealt with after the handler.
 func (b *body) Close() error { return nil }
 
-// skip throws away what was not read, if it is here already, and reports whether
-// the next request follows.
+// end takes the body from its readers: the handler has returned.
+func (b *body) end() {
+	if b.s == nil {
+		return
+	}
+	if !b.mu.TryLock() { // somebody the handler has left behind waits for more of it
+		b.s.setDeadline(past)
+		b.mu.Lock()
+	}
+	b.done = true
+	b.mu.Unlock()
+}
+
+// skip throws away what was not read, which is little, and reports whether the
+// next request follows. What has not come within lingerTime is not waited for.
 func (b *body) skip() bool {
 	if b.s == nil {
 		return true
 	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.done = true
-	if b.left > int64(b.s.w-b.s.r) {
-		return false
+	s := b.s
+	n := min(int64(s.w-s.r), b.left)
+	s.r += int(n)
+	if b.left -= n; b.left == 0 {
+		return true
 	}
-	b.s.r += int(b.left)
-	b.left = 0
+	s.r, s.w = 0, 0
+	s.setDeadline(time.Now().Add(lingerTime))
+	for b.left > 0 {
+		n, err := s.conn.Read(s.in[:min(int64(len(s.in)), b.left)])
+		if b.left -= int64(n); err != nil {
+			return false
+		}
+	}
 	return true
 }

@@ -16,9 +16,9 @@ type requestContext struct {
 	context.Context // of the connection
 	s               *session
 
-	now atomic.Pointer[live] // nil: nobody has asked
+	now atomic.Pointer[live] // nil: nobody has asked; ended: between two requests
 
-	mu sync.Mutex // guards now's change, and the fields of it
+	mu sync.Mutex // guards the beginning of the watch
 }
 
 // live is a request's context that somebody waits on.
@@ -30,7 +30,23 @@ type live struct {
 
 var _ context.Context = (*requestContext)(nil)
 
-func (c *requestContext) begin(s *session) { c.s, c.Context = s, s.conn.Context }
+// ended is what a request's context becomes when its handler has returned.
+// Whoever asks late must neither wait for ever nor begin a watch that would take
+// the next request's bytes from the connection.
+var ended = func() *live {
+	l := new(live)
+	l.Context, l.cancel = context.WithCancel(context.Background())
+	l.cancel()
+	return l
+}()
+
+func (c *requestContext) begin(s *session) {
+	c.s, c.Context = s, s.conn.Context
+	c.now.Store(ended)
+}
+
+// renew begins the context of the next request.
+func (c *requestContext) renew() { c.now.Store(nil) }
 
 func (c *requestContext) forget() { c.s, c.Context = nil, context.Background() }
 
@@ -41,16 +57,18 @@ func (c *requestContext) Done() <-chan struct{} {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	l := c.now.Load()
-	if l == nil {
-		l = new(live)
+	if c.now.Load() == nil {
+		l := new(live)
 		l.Context, l.cancel = context.WithCancel(c.Context)
-		c.now.Store(l)
-		if c.s != nil && c.s.body.read() {
+		switch {
+		case !c.now.CompareAndSwap(nil, l): // the request has just ended
+			l.cancel()
+		case c.s.body.read():
 			c.watch(l)
 		}
+		return l.Done()
 	}
-	return l.Done()
+	return c.now.Load().Done()
 }
 
 // Err implements context.Context.
@@ -65,7 +83,9 @@ func (c *requestContext) Err() error {
 // Done, the one that they end with.
 func (c *requestContext) Value(key any) any {
 	if l := c.now.Load(); l != nil {
-		return l.Value(key)
+		if v := l.Value(key); v != nil {
+			return v
+		}
 	}
 	return c.Context.Value(key)
 }
@@ -75,15 +95,15 @@ func (c *requestContext) Value(key any) any {
 func (c *requestContext) bodyRead() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if l := c.now.Load(); l != nil && l.watched == nil {
+	if l := c.now.Load(); l != nil && l != ended && l.watched == nil {
 		c.watch(l)
 	}
 }
 
 // watch ends l when the visitor leaves. The caller holds mu.
 func (c *requestContext) watch(l *live) {
-	raw, err := c.s.conn.Socket.SyscallConn()
-	if err != nil {
+	raw := c.s.raw
+	if raw == nil {
 		return // it is closed: writing will tell
 	}
 	c.s.setDeadline(time.Time{})
@@ -103,11 +123,11 @@ func (c *requestContext) watch(l *live) {
 
 // end ends the request: its context, and the watch.
 func (c *requestContext) end() {
-	if c.now.Load() == nil {
+	l := c.now.Swap(ended)
+	if l == nil || l == ended {
 		return
 	}
-	c.mu.Lock()
-	l := c.now.Swap(nil)
+	c.mu.Lock() // until a watch that is just beginning has begun
 	c.mu.Unlock()
 	l.cancel()
 	if l.watched != nil {

@@ -14,7 +14,8 @@ const bodyMost = 64 << 10
 // What a byte may be.
 const (
 	inToken  = 1 << iota // RFC 9110 section 5.6.2
-	inTarget             // of a request line, in origin-form; "%" is looked at apart
+	inTarget             // of a request line, in origin-form
+	inPath               // of its path, where package url sees no other way to write it
 	inValue              // of a field: VCHAR, SP, HTAB and obs-text
 	isLower
 	isUpper
@@ -32,9 +33,12 @@ var kinds = func() (kind [256]uint8) {
 	for _, c := range []byte("!#$%&'*+-.^_`|~0123456789") {
 		kind[c] |= inToken
 	}
+	for _, c := range []byte("$&+,-./:;=@_~0123456789") {
+		kind[c] |= inPath
+	}
 	for c := 'a'; c <= 'z'; c++ {
-		kind[c] |= inToken | isLower
-		kind[c-'a'+'A'] |= inToken | isUpper
+		kind[c] |= inToken | inPath | isLower
+		kind[c-'a'+'A'] |= inToken | inPath | isUpper
 	}
 	return kind
 }()
@@ -131,7 +135,10 @@ func requestLine(line string) (method, target string, ok bool) {
 // target sets the URL as net/http would.
 func (s *session) target(target string) bool {
 	path, query, hasQuery := strings.Cut(target, "?")
-	if strings.IndexByte(path, '%') >= 0 {
+	for i := 0; i < len(path); i++ {
+		if kinds[path[i]]&inPath != 0 {
+			continue
+		}
 		u, err := url.ParseRequestURI(target)
 		if err != nil {
 			return false

@@ -33,7 +33,8 @@ const headMost = 8 << 10
 
 const (
 	// lingerTime and lingerBytes bound what is taken from a visitor who is still
-	// sending when the connection ends: closing at once would take the answer back.
+	// sending when his answer is complete. The rest of a body makes way for the next
+	// request; where the connection ends, closing at once would take the answer back.
 	lingerTime  = 500 * time.Millisecond
 	lingerBytes = 256 << 10
 )
@@ -43,7 +44,7 @@ type Lane struct {
 	Handler       http.Handler
 	HeaderTimeout time.Duration // from a request's first byte to the end of its head; on a new connection from its beginning; 0: none
 	IdleTimeout   time.Duration // between two requests; 0: none
-	HeadBytes     int           // largest head, at most 8 KiB
+	HeadBytes     int           // largest head that is served here; above 8 KiB: 8 KiB
 	Panicked      func(v any)   // is told of a panic that is not http.ErrAbortHandler; nil: nobody
 
 	dates dateCache
@@ -52,7 +53,7 @@ type Lane struct {
 // Conn is a connection and who may end it from outside.
 type Conn struct {
 	net.Conn              // plain, or TLS with its handshake done
-	Socket   *net.TCPConn // beneath it
+	Socket   *net.TCPConn // beneath it; without TLS all but the first bytes may be read from here
 	TLS      *tls.ConnectionState
 	Context  context.Context // of all its requests
 
@@ -95,7 +96,7 @@ func (l *Lane) Serve(c *Conn) (rest []byte, ok bool) {
 			c.state.Store(idle)
 		case notSimple:
 			c.state.Store(busy)
-			if s.changed {
+			if s.changed.Load() {
 				_ = c.SetReadDeadline(time.Time{}) // net/http sets its own
 			}
 			return append([]byte(nil), s.in[s.r:s.w]...), true
@@ -117,12 +118,16 @@ const (
 
 // next reads the next head into the session's request.
 func (s *session) next() verdict {
+	// On the first read the connection may have bytes of its own ahead of the
+	// socket's, and TLS always may.
+	quiet := s.r == s.w && !s.fresh && s.conn.TLS == nil && s.raw != nil
 	if s.r == s.w {
 		s.r, s.w = 0, 0
 		s.awaitRequest()
 	} else if !s.conn.state.CompareAndSwap(idle, busy) {
 		return over
 	}
+	most := min(s.lane.HeadBytes, headMost)
 	looked := s.r
 	partial := s.r < s.w
 	if partial {
@@ -131,23 +136,28 @@ func (s *session) next() verdict {
 	for {
 		if end := headEnd(s.in[s.r:s.w], looked-s.r); end > 0 {
 			head := s.in[s.r : s.r+end]
-			if !s.request(head) {
+			if len(head) > most || !s.request(head) {
 				return notSimple
 			}
 			s.r += end
+			s.fresh = false
+			if s.body.left > int64(s.w-s.r) && (s.changed.Load() || !s.until.IsZero()) {
+				s.setDeadline(time.Time{}) // the time for a body is the handler's to limit
+			}
 			return simple
 		}
 		looked = max(s.r, s.w-3)
-		if s.w-s.r >= s.lane.HeadBytes || s.w-s.r >= headMost || surelyNot(s.in[s.r:s.w]) {
+		if s.w-s.r >= most || surelyNot(s.in[s.r:s.w]) {
 			return notSimple
 		}
 		if s.w == len(s.in) {
 			looked -= s.r
-			s.w = copy(s.in[:], s.in[s.r:s.w])
+			s.w = copy(s.in, s.in[s.r:s.w])
 			s.r = 0
 		}
-		n, err := s.conn.Read(s.in[s.w:])
+		n, err := s.read(quiet)
 		s.w += n
+		quiet = false
 		if n > 0 && !partial {
 			if !s.conn.state.CompareAndSwap(idle, busy) {
 				return over
@@ -157,70 +167,87 @@ func (s *session) next() verdict {
 				s.awaitHead()
 			}
 		}
-		if n == 0 && err != nil {
+		switch {
+		case n > 0 || err == nil:
+		case partial && err == io.EOF: //nolint:errorlint // connections return it bare
+			return notSimple // he may still listen, and hears 400
+		default:
 			return over // net/http says nothing either to who leaves or stops in a head
 		}
 	}
+}
+
+// read reads on behind what is in the buffer. With quiet there is nothing in it.
+func (s *session) read(quiet bool) (int, error) {
+	if quiet {
+		return s.readQuietly()
+	}
+	return s.conn.Read(s.in[s.w:])
 }
 
 // awaitRequest gives the visitor time for the first byte of a request. On a busy
 // connection the deadline is moved now and then, not with each request.
 func (s *session) awaitRequest() {
 	limit, step := s.lane.IdleTimeout, s.lane.IdleTimeout/16
-	if s.fresh {
-		limit, step = s.lane.HeaderTimeout, 0
-	}
-	s.fresh = false
-	if limit <= 0 {
-		if s.changed {
-			s.setDeadline(time.Time{})
+	switch now := time.Now(); {
+	case s.fresh:
+		if limit = s.lane.HeaderTimeout; limit > 0 {
+			s.setDeadline(now.Add(limit))
 		}
+	case limit <= 0:
+		if s.changed.Load() {
+			s.setDeadline(time.Time{})
+			s.changed.Store(false)
+		}
+	case s.changed.Load() || now.Add(limit-step).After(s.until):
+		s.setDeadline(now.Add(limit))
+		s.changed.Store(false)
+	}
+}
+
+// awaitHead gives the visitor time for the rest of a head. The first one's runs
+// from the beginning of the connection.
+func (s *session) awaitHead() {
+	if s.fresh {
 		return
 	}
-	now := time.Now()
-	if s.changed || now.Add(limit-step).After(s.until) {
-		s.setDeadline(now.Add(limit))
-		s.changed = false
-	}
-}
-
-// awaitHead gives the visitor time for the rest of a head.
-func (s *session) awaitHead() {
+	until := time.Time{}
 	if s.lane.HeaderTimeout > 0 {
-		s.setDeadline(time.Now().Add(s.lane.HeaderTimeout))
-		s.changed = true
+		until = time.Now().Add(s.lane.HeaderTimeout)
 	}
+	s.setDeadline(until)
 }
 
+// setDeadline sets the read deadline to another one than awaitRequest's.
 func (s *session) setDeadline(t time.Time) {
 	// An error says that the connection is closed; the Read will say so too.
 	_ = s.conn.SetReadDeadline(t)
-	s.until, s.changed = t, true
+	s.until = t
+	s.changed.Store(true)
 }
 
 // serve answers the request and reports whether another one may follow.
 func (s *session) serve() bool {
-	if !s.handle() {
-		return false
-	}
-	s.ctx.end()
-	if !s.resp.finish() {
-		return false
-	}
-	return s.body.skip()
+	s.ctx.renew()
+	returned := s.handle()
+	s.body.end()
+	return returned && s.resp.finish() && s.body.skip()
 }
 
 // handle runs the handler, and reports whether it has returned.
 func (s *session) handle() (returned bool) {
 	defer func() {
 		v := recover()
-		if v == nil {
+		s.ctx.end()
+		if returned {
 			return
 		}
-		s.resp.aborted = true
-		s.ctx.end()
-		_ = s.resp.flush()                                       // what was said before is said
-		if v != http.ErrAbortHandler && s.lane.Panicked != nil { //nolint:errorlint // net/http compares like this
+		s.resp.abort()
+		switch {
+		case v == nil: // runtime.Goexit: nothing but deferred functions will run
+			s.body.end()
+			_ = s.conn.Close()
+		case v != http.ErrAbortHandler && s.lane.Panicked != nil: //nolint:errorlint // net/http compares like this
 			s.lane.Panicked(v)
 		}
 	}()
@@ -243,7 +270,7 @@ func (s *session) linger() {
 	}
 	_ = s.conn.SetReadDeadline(time.Now().Add(lingerTime))
 	for n := 0; n < lingerBytes; {
-		got, err := s.conn.Read(s.in[:])
+		got, err := s.conn.Read(s.in)
 		if err != nil {
 			return
 		}

@@ -39,8 +39,15 @@ func (w *response) begin(s *session, head bool) {
 	w.s, w.head = s, head
 }
 
+// headerMost is how many names a header may have had to be used again: clearing
+// a map costs what its largest filling did.
+const headerMost = 64
+
 // reset forgets the response before.
 func (w *response) reset() {
+	if len(w.header) > headerMost {
+		w.header = make(http.Header)
+	}
 	clear(w.header)
 	*w = response{header: w.header, out: w.out[:0], trailers: w.trailers[:0], length: -1}
 }
@@ -48,23 +55,24 @@ func (w *response) reset() {
 // Header implements http.ResponseWriter.
 func (w *response) Header() http.Header { return w.header }
 
-// WriteHeader implements http.ResponseWriter. A status of 100 to 199 is sent at
-// once with the header as it is, and the final one may follow.
+// WriteHeader implements http.ResponseWriter. A status of 100 to 199, but for
+// 101, is sent at once with the header as it is, and the final one may follow.
 func (w *response) WriteHeader(status int) {
 	switch {
 	case w.status != 0:
 		return
 	case status < 100 || status > 999:
 		panic("lane: invalid status " + strconv.Itoa(status))
-	case status < 200:
+	case status < 200 && status != http.StatusSwitchingProtocols:
 		w.statusLine(status)
 		w.fields(false)
 		w.out = append(w.out, "\r\n"...)
-		_ = w.FlushError() // whoever writes the answer hears of it
+		_ = w.flush() // whoever writes the answer hears of it
 		return
 	}
 	w.status = status
-	w.noBody = w.head || status == http.StatusNoContent || status == http.StatusNotModified
+	w.noBody = w.head || status < 200 || status == http.StatusNoContent || status == http.StatusNotModified
+	w.closing = status < 200 // nothing here speaks what he switches to
 	w.statusLine(status)
 	dated := w.fields(true)
 	if !dated {
@@ -145,7 +153,7 @@ func (w *response) field(name, value string) {
 // declare takes a Content-Length, and reports whether it is to be sent.
 func (w *response) declare(value string) bool {
 	n, err := strconv.ParseUint(value, 10, 62)
-	if err != nil || w.status == http.StatusNoContent {
+	if err != nil || w.status < 200 || w.status == http.StatusNoContent {
 		return false
 	}
 	w.length = int64(n)
@@ -189,8 +197,8 @@ func (w *response) Write(p []byte) (int, error) {
 	if w.status == 0 {
 		w.WriteHeader(http.StatusOK)
 	}
-	if len(p) == 0 {
-		return 0, nil
+	if len(p) == 0 || w.failed != nil {
+		return 0, w.failed
 	}
 	if w.noBody {
 		if w.head {
@@ -203,7 +211,10 @@ func (w *response) Write(p []byte) (int, error) {
 			return 0, http.ErrContentLength
 		}
 		w.written += int64(len(p))
-		return len(p), w.put(p)
+		if err := w.put(p); err != nil {
+			return 0, err
+		}
+		return len(p), nil
 	}
 	w.written += int64(len(p))
 	w.out = strconv.AppendInt(w.out, int64(len(p)), 16)
@@ -248,7 +259,11 @@ func (w *response) ReadFrom(r io.Reader) (int64, error) {
 	if err := w.flush(); err != nil {
 		return 0, err
 	}
-	n, err := to.ReadFrom(&io.LimitedReader{R: r, N: w.length - w.written})
+	limited, ok := r.(*io.LimitedReader)
+	if !ok || limited.N > w.length-w.written { // the kernel's help is for one limit around a file, not two
+		limited = &io.LimitedReader{R: r, N: w.length - w.written}
+	}
+	n, err := to.ReadFrom(limited)
 	w.written += n
 	if err != nil {
 		return n, w.fail(err)
@@ -306,7 +321,7 @@ func (w *response) fail(err error) error {
 
 // SetReadDeadline and SetWriteDeadline are for http.ResponseController.
 func (w *response) SetReadDeadline(t time.Time) error {
-	w.s.changed = true
+	w.s.changed.Store(true)
 	return w.s.conn.SetReadDeadline(t)
 }
 
@@ -322,7 +337,7 @@ var errTooShort = errors.New("lane: response shorter than its Content-Length")
 // whether another one may follow on the connection.
 func (w *response) finish() bool {
 	if w.status == 0 {
-		if _, ok := w.header["Content-Length"]; !ok {
+		if _, ok := w.header["Content-Length"]; !ok && !w.head && !w.trails() {
 			w.header["Content-Length"] = zero
 		}
 		w.WriteHeader(http.StatusOK)
@@ -334,10 +349,30 @@ func (w *response) finish() bool {
 		w.trailer()
 		w.out = append(w.out, "\r\n"...)
 	case w.written < w.length:
-		w.aborted = true // it must not look whole
+		w.abort()
 		_ = w.fail(errTooShort)
 	}
 	return w.flush() == nil && !w.closing
+}
+
+// abort ends the response where it is. What was written before goes out, unless
+// that would make it look whole.
+func (w *response) abort() {
+	w.aborted = true
+	if !w.noBody && (w.length < 0 || w.written < w.length) {
+		_ = w.flush() // there is nobody left to hear of it
+	}
+	w.out = w.out[:0]
+}
+
+// trails reports whether the header speaks of trailers, before it was sent.
+func (w *response) trails() bool {
+	for name := range w.header {
+		if name == "Trailer" || strings.HasPrefix(name, http.TrailerPrefix) {
+			return true
+		}
+	}
+	return false
 }
 
 // zero is shared; nobody changes it.

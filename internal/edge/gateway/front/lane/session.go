@@ -4,12 +4,9 @@ import (
 	"net/http"
 	"net/url"
 	"sync"
+	"sync/atomic"
+	"syscall"
 	"time"
-)
-
-const (
-	inSize  = 8 << 10
-	outSize = 8 << 10
 )
 
 // session is a connection while it is served: its buffers, and the parts of the
@@ -18,11 +15,12 @@ type session struct {
 	lane *Lane
 	conn *Conn
 
-	in      [inSize]byte // in[r:w] was read and not used yet
+	buffers *buffers // nil: while nothing is to be read or written
+	in      []byte   // theirs; in[r:w] was read and not used yet
 	r, w    int
-	fresh   bool      // no request has come yet
-	until   time.Time // the read deadline; zero: none
-	changed bool      // the read deadline may be another than until
+	fresh   bool        // no request has come yet
+	until   time.Time   // the read deadline; zero: none
+	changed atomic.Bool // the read deadline may be another than until
 
 	template http.Request // what all requests of the connection have in common
 	req      http.Request
@@ -30,20 +28,29 @@ type session struct {
 	body     body
 	resp     response
 	ctx      requestContext
+
+	raw     syscall.RawConn // the socket; nil: it is closed
+	tryRead func(fd uintptr) bool
+	got     int // by tryRead
+	readErr error
 }
 
 var sessions = sync.Pool{New: func() any {
 	s := new(session)
-	s.resp.out = make([]byte, 0, outSize)
 	s.resp.header = make(http.Header)
+	s.tryRead = s.readOnce // bound once, as it would be an allocation per request
 	return s
 }}
 
 func newSession(l *Lane, c *Conn) *session {
 	s := sessions.Get().(*session)
 	s.lane, s.conn, s.r, s.w = l, c, 0, 0
-	s.fresh, s.until, s.changed = true, time.Time{}, false
+	s.fresh, s.until = true, time.Time{}
+	s.changed.Store(false)
 	s.ctx.begin(s)
+	s.takeBuffers()
+	// An error says that the connection is closed; reading and writing will say so too.
+	s.raw, _ = c.Socket.SyscallConn()
 	// Only WithContext can give a Request its context; a copy keeps it.
 	s.template = *(&http.Request{
 		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, RemoteAddr: c.RemoteAddr().String(), TLS: c.TLS,
@@ -53,12 +60,10 @@ func newSession(l *Lane, c *Conn) *session {
 
 // free gives s back. The connection is over, or net/http's.
 func (s *session) free() {
-	s.lane, s.conn = nil, nil
+	s.lane, s.conn, s.raw, s.readErr = nil, nil, nil, nil
 	s.template, s.req, s.url, s.body = http.Request{}, http.Request{}, url.URL{}, body{}
 	s.ctx.forget()
 	s.resp.reset()
-	if cap(s.resp.out) > 2*outSize {
-		s.resp.out = make([]byte, 0, outSize) // one large header must not make all later ones large
-	}
+	s.giveBuffers()
 	sessions.Put(s)
 }
