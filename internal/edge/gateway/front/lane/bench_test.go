@@ -1,7 +1,7 @@
 package lane
 
 import (
-	"fmt"
+	"crypto/tls"
 	"io"
 	"log"
 	"net"
@@ -68,25 +68,55 @@ func BenchmarkServe(b *testing.B) {
 	}
 }
 
+// BenchmarkIdleTLS is BenchmarkIdle over TLS.
+func BenchmarkIdleTLS(b *testing.B) {
+	for name, l := range secureSites(b, hello) {
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				b.ReportMetric(idleBytes(b, func() (net.Conn, error) { return tls.Dial("tcp", l.address, l.client) }, 500), "B/conn")
+			}
+		})
+	}
+}
+
+func BenchmarkServeTLS(b *testing.B) {
+	for name, l := range secureSites(b, hello) {
+		b.Run(name, func(b *testing.B) {
+			c, err := tls.Dial("tcp", l.address, l.client)
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer c.Close()
+			in, text := make([]byte, 4096), []byte(browserGet)
+			b.ReportAllocs()
+			for b.Loop() {
+				if err := ask(c, text, in); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
 // BenchmarkIdle reports what a connection holds that waits for its second request.
 func BenchmarkIdle(b *testing.B) {
 	const conns = 2000
 	for name, address := range sites(b, hello) {
 		b.Run(name, func(b *testing.B) {
 			for b.Loop() {
-				b.ReportMetric(idleBytes(b, address, conns), "B/conn")
+				b.ReportMetric(idleBytes(b, to(address), conns), "B/conn")
 			}
 		})
 	}
 }
 
 // idleBytes returns the heap and stack of one of n connections that have had one answer.
-func idleBytes(t testing.TB, address string, n int) float64 {
+func idleBytes(t testing.TB, dial func() (net.Conn, error), n int) float64 {
 	in, text := make([]byte, 4096), []byte(browserGet)
 	conns := make([]net.Conn, 0, n)
 	before := held()
 	for range n {
-		c, err := net.Dial("tcp", address)
+		c, err := dial()
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -102,6 +132,10 @@ func idleBytes(t testing.TB, address string, n int) float64 {
 	return (after - before) / float64(n)
 }
 
+func to(address string) func() (net.Conn, error) {
+	return func() (net.Conn, error) { return net.Dial("tcp", address) }
+}
+
 // held is the memory in use that is not garbage.
 func held() float64 {
 	for range 3 { // what a pool holds survives one
@@ -111,5 +145,3 @@ func held() float64 {
 	runtime.ReadMemStats(&m)
 	return float64(m.HeapAlloc + m.StackInuse)
 }
-
-var _ = fmt.Sprint

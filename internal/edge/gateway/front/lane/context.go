@@ -127,12 +127,13 @@ func (c *requestContext) end() {
 	if l == nil || l == ended {
 		return
 	}
-	c.mu.Lock() // until a watch that is just beginning has begun
+	c.mu.Lock() // a watch that is just beginning has begun then
+	watched := l.watched
 	c.mu.Unlock()
 	l.cancel()
-	if l.watched != nil {
+	if watched != nil {
 		c.s.setDeadline(past)
-		<-l.watched
+		<-watched
 	}
 }
 

@@ -3,6 +3,7 @@ package lane
 import (
 	"bufio"
 	"context"
+	"crypto/tls"
 	"errors"
 	"io"
 	"net"
@@ -19,6 +20,7 @@ type door struct {
 	t       testing.TB
 	lane    *Lane
 	address string
+	tls     *tls.Config // nil: plain
 
 	mu     sync.Mutex
 	conns  []*Conn // that came, in order
@@ -27,7 +29,10 @@ type door struct {
 }
 
 // open returns a door for l that takes connections until the test ends.
-func open(t testing.TB, l *Lane) *door {
+func open(t testing.TB, l *Lane) *door { t.Helper(); return openSecure(t, l, nil) }
+
+// openSecure is open over TLS; with conf nil it is open.
+func openSecure(t testing.TB, l *Lane, conf *tls.Config) *door {
 	t.Helper()
 	if l.HeadBytes == 0 {
 		l.HeadBytes = headMost
@@ -36,7 +41,7 @@ func open(t testing.TB, l *Lane) *door {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d := &door{t: t, lane: l, address: listener.Addr().String()}
+	d := &door{t: t, lane: l, address: listener.Addr().String(), tls: conf}
 	behind := &queue{conns: make(chan net.Conn), closed: make(chan struct{})}
 	server := &http.Server{Handler: l.Handler, ReadHeaderTimeout: l.HeaderTimeout, IdleTimeout: l.IdleTimeout, ErrorLog: silent}
 	go func() { _ = server.Serve(behind) }()
@@ -64,6 +69,15 @@ func open(t testing.TB, l *Lane) *door {
 
 func (d *door) serve(c *net.TCPConn, behind *queue) {
 	lc := &Conn{Conn: c, Socket: c, Context: context.Background()}
+	if d.tls != nil {
+		secure := tls.Server(c, d.tls)
+		if secure.Handshake() != nil {
+			c.Close()
+			return
+		}
+		state := secure.ConnectionState()
+		lc.Conn, lc.TLS = secure, &state
+	}
 	d.mu.Lock()
 	d.conns = append(d.conns, lc)
 	d.mu.Unlock()

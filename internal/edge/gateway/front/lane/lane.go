@@ -12,9 +12,11 @@
 //
 // A handler finds what it finds under net/http, with these differences: the
 // Request is used again when the handler has returned; a response without
-// Content-Length is chunked, however short; no Content-Type is guessed; and the
-// visitor's leaving is looked for only after somebody has asked for the
-// context's Done.
+// Content-Length is chunked, however short, and one to HEAD gets none; no
+// Content-Type is guessed, and a 304 keeps its own and its Content-Length; what
+// was written before a panic is sent, unless it would look whole; after 101 the
+// connection ends; there is no Hijack; and the visitor's leaving is looked for
+// only after somebody has asked for the context's Done. DESIGN.md has the rest.
 package lane
 
 import (
@@ -85,7 +87,19 @@ func (c *Conn) Busy() bool { return c.state.Load() == busy }
 // behind it). rest is the caller's.
 func (l *Lane) Serve(c *Conn) (rest []byte, ok bool) {
 	s := newSession(l, c)
-	defer s.free()
+	defer func() {
+		// One connection must not end all. Here it is our own fault, so what is left of
+		// the session is not used again.
+		if v := recover(); v != nil {
+			_ = c.Close()
+			if l.Panicked != nil {
+				l.Panicked(v)
+			}
+			rest, ok = nil, false
+			return
+		}
+		s.free()
+	}()
 	for {
 		switch s.next() {
 		case simple:
@@ -118,9 +132,8 @@ const (
 
 // next reads the next head into the session's request.
 func (s *session) next() verdict {
-	// On the first read the connection may have bytes of its own ahead of the
-	// socket's, and TLS always may.
-	quiet := s.r == s.w && !s.fresh && s.conn.TLS == nil && s.raw != nil
+	// At first the connection may have bytes of its own ahead of the socket's.
+	quiet := s.r == s.w && !s.fresh && s.raw != nil
 	if s.r == s.w {
 		s.r, s.w = 0, 0
 		s.awaitRequest()
@@ -130,7 +143,7 @@ func (s *session) next() verdict {
 	most := min(s.lane.HeadBytes, headMost)
 	looked := s.r
 	partial := s.r < s.w
-	if partial {
+	if partial && headEnd(s.in[s.r:s.w], 0) == 0 {
 		s.awaitHead()
 	}
 	for {

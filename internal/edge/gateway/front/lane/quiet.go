@@ -8,8 +8,9 @@ import (
 )
 
 const (
-	inSize  = 8 << 10
-	outSize = 8 << 10
+	inSize    = 8 << 10
+	outSize   = 8 << 10
+	firstSize = 1 << 10 // most heads fit
 )
 
 // buffers are what a session holds while it is not quiet.
@@ -41,6 +42,9 @@ func (s *session) giveBuffers() {
 // buffers. The kernel is asked as often as by a Read: once before the wait and
 // once behind it.
 func (s *session) readQuietly() (n int, err error) {
+	if s.conn.TLS != nil {
+		return s.readSecretly()
+	}
 	if err := s.raw.Read(s.tryRead); err != nil {
 		return 0, err
 	}
@@ -48,6 +52,20 @@ func (s *session) readQuietly() (n int, err error) {
 		return 0, io.EOF
 	}
 	return s.got, s.readErr
+}
+
+// readSecretly does so over TLS, which may have the request already when nothing
+// is in the socket. It waits with a small buffer instead of none; what does not
+// fit is had from TLS by the next read without asking the kernel.
+func (s *session) readSecretly() (n int, err error) {
+	if s.first == nil {
+		s.first = make([]byte, firstSize)
+	}
+	s.giveBuffers()
+	n, err = s.conn.Read(s.first)
+	s.takeBuffers()
+	copy(s.in, s.first[:n])
+	return n, err
 }
 
 // readOnce is readQuietly's look at the socket. It reports false if nothing was there.

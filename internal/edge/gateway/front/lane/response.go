@@ -4,9 +4,12 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
+
+	"golang.org/x/net/http/httpguts"
 )
 
 // response is the http.ResponseWriter of a simple request. The header goes into
@@ -24,7 +27,8 @@ type response struct {
 	noBody   bool  // the status or the method allows none
 	trailers []string
 	closing  bool // no request may follow
-	aborted  bool // by a panic
+	aborted  bool // it must not look whole
+	timed    bool // a write deadline was set
 	failed   error
 }
 
@@ -101,6 +105,7 @@ func (w *response) statusLine(status int) {
 // fields appends the header, and reads from that of a final response what it
 // says about the body and the connection.
 func (w *response) fields(final bool) (dated bool) {
+	_, dated = w.header["Date"] // without a value it says that there is to be none
 	for name, values := range w.header {
 		if len(values) == 0 {
 			continue
@@ -117,14 +122,12 @@ func (w *response) fields(final bool) (dated bool) {
 			if final && hasClose(values) {
 				w.closing = true
 			}
-		case "Date":
-			dated = true
 		case "Trailer":
 			if final {
 				w.announce(values)
 			}
 		}
-		if strings.HasPrefix(name, http.TrailerPrefix) || !isToken(name) {
+		if strings.HasPrefix(name, http.TrailerPrefix) || !isToken(name) || framesInDisguise(name) {
 			continue
 		}
 		for _, v := range values {
@@ -164,7 +167,7 @@ func (w *response) declare(value string) bool {
 func (w *response) announce(values []string) {
 	for _, v := range values {
 		for name := range strings.SplitSeq(v, ",") {
-			if name = http.CanonicalHeaderKey(strings.TrimSpace(name)); name != "" && name != "Content-Length" && name != "Transfer-Encoding" && name != "Trailer" {
+			if name = http.CanonicalHeaderKey(strings.TrimSpace(name)); isToken(name) && httpguts.ValidTrailerHeader(name) && !slices.Contains(w.trailers, name) {
 				w.trailers = append(w.trailers, name)
 			}
 		}
@@ -178,6 +181,18 @@ func hasClose(values []string) bool {
 				return true
 			}
 		}
+	}
+	return false
+}
+
+// framesInDisguise reports whether a name that is not canonical would frame the
+// response a second time.
+func framesInDisguise(name string) bool {
+	switch len(name) {
+	case len("Content-Length"):
+		return name != "Content-Length" && strings.EqualFold(name, "Content-Length")
+	case len("Transfer-Encoding"):
+		return strings.EqualFold(name, "Transfer-Encoding")
 	}
 	return false
 }
@@ -326,7 +341,10 @@ func (w *response) SetReadDeadline(t time.Time) error {
 }
 
 // SetWriteDeadline implements what http.ResponseController asks for.
-func (w *response) SetWriteDeadline(t time.Time) error { return w.s.conn.SetWriteDeadline(t) }
+func (w *response) SetWriteDeadline(t time.Time) error {
+	w.timed = true
+	return w.s.conn.SetWriteDeadline(t)
+}
 
 // EnableFullDuplex has nothing to do: body and answer do not wait for each other.
 func (w *response) EnableFullDuplex() error { return nil }
@@ -352,7 +370,13 @@ func (w *response) finish() bool {
 		w.abort()
 		_ = w.fail(errTooShort)
 	}
-	return w.flush() == nil && !w.closing
+	if w.flush() != nil || w.closing {
+		return false
+	}
+	if w.timed { // for this response, not for the next
+		return w.s.conn.SetWriteDeadline(time.Time{}) == nil
+	}
+	return true
 }
 
 // abort ends the response where it is. What was written before goes out, unless

@@ -33,6 +33,7 @@ type session struct {
 	tryRead func(fd uintptr) bool
 	got     int // by tryRead
 	readErr error
+	first   []byte // over TLS; nil: not needed yet
 }
 
 var sessions = sync.Pool{New: func() any {
