@@ -35,6 +35,7 @@ type conn struct {
 	remote   net.Addr                  // nil: the TCP connection's own
 	local    net.Addr                  // likewise
 	lane     atomic.Pointer[lane.Conn] // nil: the connection is net/http's
+	shaking  atomic.Bool               // its TLS handshake is under way
 	tooSlow  atomic.Bool
 	released sync.Once
 }
@@ -70,6 +71,17 @@ func (c *conn) WriteTo(w io.Writer) (int64, error) {
 func (c *conn) Write(b []byte) (int, error) {
 	c.beginWrite()
 	n, err := c.TCPConn.Write(b)
+	c.endWrite()
+	if err != nil {
+		err = c.explain(err)
+	}
+	return n, err
+}
+
+// WriteBuffers is Write for several pieces in one system call.
+func (c *conn) WriteBuffers(b *net.Buffers) (int64, error) {
+	c.beginWrite()
+	n, err := b.WriteTo(c.TCPConn)
 	c.endWrite()
 	if err != nil {
 		err = c.explain(err)

@@ -122,14 +122,16 @@ func (f *Front) waitForLanes(ctx context.Context) {
 	}
 }
 
-// closeIdleLanes returns how many connections were on the fast lane with a request.
+// closeIdleLanes returns how many connections were on the fast lane with a
+// request, or still in their handshake.
 func (f *Front) closeIdleLanes() (left int) {
 	var idle []*lane.Conn
 	f.live.Lock()
 	for c := range f.conns {
-		if l := c.lane.Load(); l != nil && l.Busy() {
+		switch l := c.lane.Load(); {
+		case c.shaking.Load(), l != nil && l.Busy():
 			left++
-		} else if l != nil {
+		case l != nil:
 			idle = append(idle, l)
 		}
 	}

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sys/unix"
 
 	"github.com/evergate/evergate/internal/config"
 )
@@ -165,7 +166,24 @@ type wire struct {
 
 func (h *house) dial() *wire {
 	h.t.Helper()
-	c, err := net.Dial("tcp", h.http())
+	return h.dialBy(new(net.Dialer))
+}
+
+// dialNarrow is dial with a window that is small from the beginning: one that is
+// made small later takes a large piece at first and then nothing for a while.
+func (h *house) dialNarrow() *wire {
+	h.t.Helper()
+	return h.dialBy(&net.Dialer{Control: func(_, _ string, raw syscall.RawConn) (err error) {
+		if e := raw.Control(func(fd uintptr) { err = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVBUF, 4<<10) }); e != nil {
+			return e
+		}
+		return err
+	}})
+}
+
+func (h *house) dialBy(d *net.Dialer) *wire {
+	h.t.Helper()
+	c, err := d.Dial("tcp", h.http())
 	if err != nil {
 		h.t.Fatal(err)
 	}

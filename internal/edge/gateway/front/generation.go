@@ -154,6 +154,14 @@ func (g *generation) serveConn(c *conn) {
 // serveTLS does the handshake that net/http would do, in order to see which
 // protocol was agreed on: HTTP/1.1 begins on the fast lane.
 func (g *generation) serveTLS(c *conn) {
+	defer func() {
+		if v := recover(); v != nil { // of a certificate's source, most likely
+			g.front.panicked(v)
+			c.Close()
+		}
+	}()
+	c.shaking.Store(true)
+	defer c.shaking.Store(false)
 	secure := tls.Server(c, g.settings.tls)
 	limit := time.Time{}
 	if d := g.server.ReadHeaderTimeout; d > 0 {
@@ -186,6 +194,7 @@ func (g *generation) serveLane(c *conn, nc net.Conn) {
 		Context: context.WithValue(context.Background(), visitorKey{}, &c.visitor),
 	}
 	c.lane.Store(lc)
+	c.shaking.Store(false)
 	rest, ok := g.lane.Serve(lc)
 	c.lane.Store(nil)
 	switch secure, isTLS := nc.(*tls.Conn); {

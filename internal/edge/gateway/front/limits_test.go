@@ -2,7 +2,6 @@ package front
 
 import (
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"testing"
@@ -145,8 +144,7 @@ func TestFront_CutsAVisitorThatTakesNothing(t *testing.T) {
 func TestFront_ASlowButHonestReaderIsNotCut(t *testing.T) {
 	cfg := quickLimits(basicConfig())
 	h := newHouse(t, cfg, endless)
-	w := h.dial()
-	w.Conn.(*net.TCPConn).SetReadBuffer(4 << 10)
+	w := h.dialNarrow()
 	w.send(getRoot)
 	// It takes 8 KiB every 20 ms for several times the idle timeout, while the
 	// kernel's buffers on our side stay full all the time.

@@ -6,6 +6,8 @@ import (
 	"net/textproto"
 	"net/url"
 	"strings"
+
+	"github.com/evergate/evergate/internal/httpfield"
 )
 
 // bodyMost is the longest body whose request is served here.
@@ -13,8 +15,7 @@ const bodyMost = 64 << 10
 
 // What a byte may be.
 const (
-	inToken  = 1 << iota // RFC 9110 section 5.6.2
-	inTarget             // of a request line, in origin-form
+	inTarget = 1 << iota // of a request line, in origin-form
 	inPath               // of its path, where package url sees no other way to write it
 	inValue              // of a field: VCHAR, SP, HTAB and obs-text
 	isLower
@@ -30,15 +31,12 @@ var kinds = func() (kind [256]uint8) {
 			kind[c] |= inTarget
 		}
 	}
-	for _, c := range []byte("!#$%&'*+-.^_`|~0123456789") {
-		kind[c] |= inToken
-	}
 	for _, c := range []byte("$&+,-./:;=@_~0123456789") {
 		kind[c] |= inPath
 	}
 	for c := 'a'; c <= 'z'; c++ {
-		kind[c] |= inToken | inPath | isLower
-		kind[c-'a'+'A'] |= inToken | inPath | isUpper
+		kind[c] |= inPath | isLower
+		kind[c-'a'+'A'] |= inPath | isUpper
 	}
 	return kind
 }()
@@ -165,16 +163,9 @@ func (f *fields) add(line string) bool {
 		return false
 	}
 	name, value := line[:colon], line[colon+1:]
-	canonical, upper := true, true
-	for i := 0; i < len(name); i++ {
-		k := kinds[name[i]]
-		if k&inToken == 0 {
-			return false
-		}
-		if k&isLower != 0 && upper || k&isUpper != 0 && !upper {
-			canonical = false
-		}
-		upper = name[i] == '-'
+	token, canonical := httpfield.InspectName(name)
+	if !token {
+		return false
 	}
 	for i := 0; i < len(value); i++ {
 		if kinds[value[i]]&inValue == 0 {

@@ -3,6 +3,7 @@ package lane
 import (
 	"errors"
 	"io"
+	"net"
 	"net/http"
 	"slices"
 	"strconv"
@@ -10,6 +11,8 @@ import (
 	"time"
 
 	"golang.org/x/net/http/httpguts"
+
+	"github.com/evergate/evergate/internal/httpfield"
 )
 
 // response is the http.ResponseWriter of a simple request. The header goes into
@@ -30,6 +33,9 @@ type response struct {
 	aborted  bool // it must not look whole
 	timed    bool // a write deadline was set
 	failed   error
+
+	pieces  [2][]byte // of together
+	buffers net.Buffers
 }
 
 var (
@@ -119,7 +125,7 @@ func (w *response) fields(final bool) (dated bool) {
 			}
 			values = values[:1]
 		case "Connection":
-			if final && hasClose(values) {
+			if final && httpfield.HasToken(values, "close") {
 				w.closing = true
 			}
 		case "Trailer":
@@ -127,7 +133,7 @@ func (w *response) fields(final bool) (dated bool) {
 				w.announce(values)
 			}
 		}
-		if strings.HasPrefix(name, http.TrailerPrefix) || !isToken(name) || framesInDisguise(name) {
+		if strings.HasPrefix(name, http.TrailerPrefix) || !httpfield.IsToken(name) || framesInDisguise(name) {
 			continue
 		}
 		for _, v := range values {
@@ -167,22 +173,11 @@ func (w *response) declare(value string) bool {
 func (w *response) announce(values []string) {
 	for _, v := range values {
 		for name := range strings.SplitSeq(v, ",") {
-			if name = http.CanonicalHeaderKey(strings.TrimSpace(name)); isToken(name) && httpguts.ValidTrailerHeader(name) && !slices.Contains(w.trailers, name) {
+			if name = http.CanonicalHeaderKey(strings.TrimSpace(name)); httpfield.IsToken(name) && httpguts.ValidTrailerHeader(name) && !slices.Contains(w.trailers, name) {
 				w.trailers = append(w.trailers, name)
 			}
 		}
 	}
-}
-
-func hasClose(values []string) bool {
-	for _, v := range values {
-		for token := range strings.SplitSeq(v, ",") {
-			if strings.EqualFold(strings.TrimSpace(token), "close") {
-				return true
-			}
-		}
-	}
-	return false
 }
 
 // framesInDisguise reports whether a name that is not canonical would frame the
@@ -195,15 +190,6 @@ func framesInDisguise(name string) bool {
 		return strings.EqualFold(name, "Transfer-Encoding")
 	}
 	return false
-}
-
-func isToken(name string) bool {
-	for i := 0; i < len(name); i++ {
-		if kinds[name[i]]&inToken == 0 {
-			return false
-		}
-	}
-	return name != ""
 }
 
 // Write implements http.ResponseWriter. Errors: http.ErrBodyNotAllowed,
@@ -246,6 +232,9 @@ func (w *response) put(p []byte) error {
 	if len(w.out)+len(p) <= outSize {
 		w.out = append(w.out, p...)
 		return nil
+	}
+	if v, ok := w.s.conn.Conn.(buffersWriter); ok && len(w.out) > 0 && len(p) > outSize {
+		return w.together(v, p)
 	}
 	if room := outSize - len(w.out); room > 0 && len(w.out) > 0 {
 		w.out = append(w.out, p[:room]...)
@@ -315,6 +304,26 @@ func (w *response) flush() error {
 	err := w.send(w.out)
 	w.out = w.out[:0]
 	return err
+}
+
+// buffersWriter is a connection that sends several pieces in one system call.
+type buffersWriter interface {
+	WriteBuffers(b *net.Buffers) (int64, error)
+}
+
+// together sends what is buffered and p.
+func (w *response) together(v buffersWriter, p []byte) error {
+	if w.failed != nil {
+		return w.failed
+	}
+	w.pieces = [2][]byte{w.out, p}
+	w.buffers = w.pieces[:]
+	_, err := v.WriteBuffers(&w.buffers)
+	w.pieces, w.buffers, w.out = [2][]byte{}, nil, w.out[:0]
+	if err != nil {
+		return w.fail(err)
+	}
+	return nil
 }
 
 func (w *response) send(p []byte) error {
@@ -411,7 +420,7 @@ func (w *response) trailer() {
 		}
 	}
 	for name, values := range w.header {
-		if name, ok := strings.CutPrefix(name, http.TrailerPrefix); ok && isToken(name) {
+		if name, ok := strings.CutPrefix(name, http.TrailerPrefix); ok && httpfield.IsToken(name) {
 			for _, v := range values {
 				w.field(name, v)
 			}
