@@ -32,13 +32,8 @@ type Client struct {
 // Dial connects to address, trusting any certificate, sends the preface and
 // settings, and reads nothing yet. The connection is over when limit has passed.
 func Dial(address string, limit time.Duration, settings ...http2.Setting) (*Client, error) {
-	return DialFrom(new(net.Dialer), address, limit, settings...)
-}
-
-// DialFrom is Dial with the local address and the socket options of dialer.
-func DialFrom(dialer *net.Dialer, address string, limit time.Duration, settings ...http2.Setting) (*Client, error) {
 	// The name is in certificates of nobody; the address itself may not be sent.
-	conn, err := tls.DialWithDialer(dialer, "tcp", address, &tls.Config{InsecureSkipVerify: true, ServerName: "door.test", NextProtos: []string{"h2"}})
+	conn, err := tls.Dial("tcp", address, &tls.Config{InsecureSkipVerify: true, ServerName: "door.test", NextProtos: []string{"h2"}})
 	if err != nil {
 		return nil, fmt.Errorf("dial %s: %w", address, err)
 	}

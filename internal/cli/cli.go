@@ -27,8 +27,9 @@ const exitCodes = `Exit codes:
 // exitError is an error with the code for it. A nil err means that everything
 // has been said already.
 type exitError struct {
-	code int
-	err  error
+	code     int
+	err      error
+	problems []string // printed before err as they are: "file:line:column: ..." is what editors look for
 }
 
 func (e *exitError) Error() string {
@@ -57,6 +58,9 @@ func Main(args []string, stdout, stderr io.Writer) int {
 		if isUsage(err) {
 			exit = &exitError{code: exitUsage, err: fmt.Errorf("%w\n\"evergate --help\" shows what there is", err)}
 		}
+	}
+	for _, problem := range exit.problems {
+		fmt.Fprintln(stderr, problem)
 	}
 	if exit.err != nil {
 		fmt.Fprintf(stderr, "evergate: %v\n", exit.err)
@@ -87,7 +91,7 @@ hides their failures from visitors, and never applies a request twice.
 	}
 	root.CompletionOptions.HiddenDefaultCmd = false
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return &exitError{exitUsage, fmt.Errorf("%w\n\"%s --help\" shows the flags", err, cmd.CommandPath())}
+		return &exitError{code: exitUsage, err: fmt.Errorf("%w\n\"%s --help\" shows the flags", err, cmd.CommandPath())}
 	})
 	root.AddCommand(newRun(), newDemo(), newReload(), newValidate(), newExplain(), newVersion())
 	return root
@@ -99,7 +103,7 @@ func exactly(n int) cobra.PositionalArgs {
 		if len(args) == n {
 			return nil
 		}
-		return &exitError{exitUsage, fmt.Errorf("%s takes %s, not %d\n\"%s --help\" shows how", cmd.CommandPath(), arguments(n), len(args), cmd.CommandPath())}
+		return &exitError{code: exitUsage, err: fmt.Errorf("%s takes %s, not %d\n\"%s --help\" shows how", cmd.CommandPath(), arguments(n), len(args), cmd.CommandPath())}
 	}
 }
 

@@ -55,9 +55,12 @@ func TestMain_ExitCodes(t *testing.T) {
 		{"too few arguments", []string{"explain"}, exitUsage, "evergate explain takes one argument, not 0"},
 		{"a file that is not there", []string{"validate", "-c", missing}, exitUsage, "no such file"},
 		{"a bad configuration to validate", []string{"validate", "-c", bad}, exitUsage, ":1:10: listen.htp: unknown key"},
+		{"a bad configuration begins its lines with the file", []string{"validate", "-c", bad}, exitUsage, bad + ":1:1: sites: "},
 		{"a bad configuration to run", []string{"run", "-c", bad}, exitUsage, "listen.htp: unknown key"},
 		{"a bad configuration to explain", []string{"explain", "http://a/", "-c", bad}, exitUsage, "listen.htp: unknown key"},
 		{"an unknown form of answer", []string{"version", "-o", "xml"}, exitUsage, "want text or json"},
+		{"a rate that the demo cannot make", []string{"demo", "--rate", "0"}, exitUsage, "--rate 0: want 1 to 2000"},
+		{"an address of the demo without a port", []string{"demo", "--listen", "here"}, exitUsage, "--listen here: want an address"},
 		{"a time that is none", []string{"reload", "--timeout", "soon"}, exitUsage, "invalid argument"},
 	}
 	for _, tt := range tests {
@@ -66,7 +69,7 @@ func TestMain_ExitCodes(t *testing.T) {
 			if code != tt.code || !strings.Contains(stderr, tt.stderr) {
 				t.Errorf("code %d, want %d; stderr %q, want %q in it", code, tt.code, stderr, tt.stderr)
 			}
-			if code == exitUsage && !strings.HasPrefix(stderr, "evergate: ") && !strings.HasPrefix(stderr, "warning: ") {
+			if code == exitUsage && !strings.HasPrefix(stderr, "evergate: ") && !strings.Contains(stderr, "\nevergate: ") {
 				t.Errorf("stderr does not say who speaks: %q", stderr)
 			}
 		})

@@ -18,7 +18,7 @@ func addConfig(cmd *cobra.Command, path *string) {
 func findConfig(path string) (string, error) {
 	found, err := config.Find(path)
 	if err != nil {
-		return "", &exitError{exitUsage, fmt.Errorf("%w\nname a file with --config", err)}
+		return "", &exitError{code: exitUsage, err: fmt.Errorf("%w\nname a file with --config", err)}
 	}
 	return found, nil
 }

@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"fmt"
+	"net"
 	"os"
 	"os/signal"
 	"syscall"
@@ -33,6 +35,9 @@ elsewhere, and with TERM=dumb, they are a line every five seconds.
 			// SIGHUP: whoever closes the terminal wants no files left either.
 			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 			defer stop()
+			if err := wrongDemo(options); err != nil {
+				return &exitError{code: exitUsage, err: err}
+			}
 			options.Out = cmd.OutOrStdout()
 			return demo.Run(ctx, options)
 		},
@@ -43,4 +48,15 @@ elsewhere, and with TERM=dumb, they are a line every five seconds.
 	flags.Uint64Var(&options.Seed, "seed", 0, "begin of the row of faults, to see the same again (0: another one each time)")
 	flags.StringVar(&options.Listen, "listen", "", "address of the door (default 127.0.0.1:8080, or any port where that is taken)")
 	return cmd
+}
+
+// wrongDemo says what is wrong with the flags of demo.
+func wrongDemo(o demo.Options) error {
+	if o.Rate < 1 || o.Rate > 2000 {
+		return fmt.Errorf("--rate %d: want 1 to 2000", o.Rate)
+	}
+	if _, _, err := net.SplitHostPort(o.Listen); o.Listen != "" && err != nil {
+		return fmt.Errorf("--listen %s: want an address such as 127.0.0.1:9000", o.Listen)
+	}
+	return nil
 }

@@ -55,7 +55,7 @@ listens for that, else for http.
 			question.URL = withScheme(args[0], len(cfg.Listen.HTTPS) > 0)
 			explanation, err := server.Explain(cfg, question)
 			if err != nil {
-				return &exitError{exitUsage, err}
+				return &exitError{code: exitUsage, err: err}
 			}
 			if asJSON {
 				encoder := json.NewEncoder(cmd.OutOrStdout())
@@ -93,7 +93,7 @@ func readHeaders(lines []string) (http.Header, error) {
 	for _, line := range lines {
 		name, value, ok := strings.Cut(line, ":")
 		if !ok || strings.TrimSpace(name) == "" {
-			return nil, &exitError{exitUsage, fmt.Errorf(`--header %q: want "Name: value"`, line)}
+			return nil, &exitError{code: exitUsage, err: fmt.Errorf(`--header %q: want "Name: value"`, line)}
 		}
 		h.Add(strings.TrimSpace(name), strings.TrimSpace(value))
 	}
@@ -104,7 +104,7 @@ func readHeaders(lines []string) (http.Header, error) {
 func readClient(text string) (netip.Addr, error) {
 	addr, err := netip.ParseAddr(text)
 	if err != nil {
-		return netip.Addr{}, &exitError{exitUsage, fmt.Errorf("--client %s: want an address such as 203.0.113.9 or 2001:db8::9", text)}
+		return netip.Addr{}, &exitError{code: exitUsage, err: fmt.Errorf("--client %s: want an address such as 203.0.113.9 or 2001:db8::9", text)}
 	}
 	return addr, nil
 }

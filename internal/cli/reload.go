@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"path/filepath"
 	"time"
 
@@ -38,7 +39,7 @@ the same user as Evergate, or as root.
 			}
 			dataDir, err := config.DataDir(path)
 			if err != nil {
-				return &exitError{exitUsage, fmt.Errorf("%w\nnobody was asked to reload; what runs goes on with its old configuration", err)}
+				return &exitError{code: exitUsage, err: fmt.Errorf("%w\nnobody was asked to reload; what runs goes on with its old configuration", err)}
 			}
 			ctx, cancel := context.WithTimeout(cmd.Context(), timeout)
 			defer cancel()
@@ -48,6 +49,9 @@ the same user as Evergate, or as root.
 			}
 			if errors.Is(err, context.DeadlineExceeded) {
 				return fmt.Errorf("no answer within %s; the reload goes on, and the log says how it ends", timeout)
+			}
+			if errors.Is(err, fs.ErrPermission) {
+				return fmt.Errorf("%w; ask as the user that Evergate runs as, or as root", err)
 			}
 			if err != nil {
 				return err
@@ -69,10 +73,7 @@ func report(stdout, stderr io.Writer, asked string, result control.Result) error
 		fmt.Fprintf(stderr, "warning: what runs was started with %s, and has read that\n", result.Config)
 	}
 	if !result.OK {
-		for _, problem := range result.Problems {
-			fmt.Fprintln(stderr, problem)
-		}
-		return &exitError{exitFailed, fmt.Errorf("%s: the old configuration stays in use", count(len(result.Problems), "problem"))}
+		return &exitError{code: exitFailed, err: fmt.Errorf("%s: the old configuration stays in use", count(len(result.Problems), "problem")), problems: result.Problems}
 	}
 	for _, change := range result.Changes {
 		fmt.Fprintln(stdout, change)

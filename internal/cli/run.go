@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -58,7 +57,7 @@ func configFailure(err error) error {
 	if !errors.As(err, &bad) {
 		return err
 	}
-	return &exitError{exitUsage, fmt.Errorf("%s\n%s in %s", strings.Join(bad.Problems, "\n"), count(len(bad.Problems), "problem"), bad.File)}
+	return &exitError{code: exitUsage, err: fmt.Errorf("%s in %s", count(len(bad.Problems), "problem"), bad.File), problems: bad.Problems}
 }
 
 // count is "1 problem" or "2 problems".

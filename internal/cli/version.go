@@ -50,5 +50,5 @@ func jsonWanted(output string) (bool, error) {
 	case "json":
 		return true, nil
 	}
-	return false, &exitError{exitUsage, fmt.Errorf("-o %s: want text or json", output)}
+	return false, &exitError{code: exitUsage, err: fmt.Errorf("-o %s: want text or json", output)}
 }

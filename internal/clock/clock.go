@@ -1,8 +1,12 @@
-// Package clock is how services learn the time, so that tests can give them another.
-// Pure code takes now as an argument; timers are tested with testing/synctest.
+// Package clock is how services learn the time, so that tests can give them
+// another, and how they wait. Pure code takes now as an argument; timers are
+// tested with testing/synctest.
 package clock
 
-import "time"
+import (
+	"context"
+	"time"
+)
 
 // Clock tells the time. The zero value is the real clock.
 type Clock struct {
@@ -18,4 +22,20 @@ func (c Clock) Now() time.Time {
 		return time.Now()
 	}
 	return c.now()
+}
+
+// Sleep waits for d, in real time, and reports whether ctx lasted. With d of 0 or
+// less it only looks at ctx.
+func Sleep(ctx context.Context, d time.Duration) bool {
+	if d <= 0 {
+		return ctx.Err() == nil
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
 }

@@ -143,7 +143,7 @@ type ClientCerts struct {
 
 // Limits bounds what visitors may do.
 type Limits struct {
-	// Size of the request line and header; more is answered 431.
+	// Size of the request line and header; more is answered 431. HTTP/1.1 gets 4 KiB on top; over HTTP/2, one field that is larger ends the connection.
 	HeaderBytes Size `yaml:"header_bytes" default:"16KiB" min:"1KiB" max:"32KiB"`
 	// Number of header fields; more is answered 431.
 	HeaderFields int `yaml:"header_fields" default:"100" min:"10" max:"1000"`

@@ -96,7 +96,11 @@ func (r *reader) syntax(data []byte, consumed int, err error) {
 	p := Problem{File: r.file, Line: line, Column: 1, Message: "not YAML: " + message + "; check the indentation, quotes and brackets here and just before"}
 	if line > 0 {
 		text := lines[line-1]
-		p.Column += len(text) - len(bytes.TrimLeft(text, " \t"))
+		indent := text[:len(text)-len(bytes.TrimLeft(text, " \t"))]
+		p.Column += len(indent)
+		if bytes.Contains(indent, []byte("\t")) { // the library's own words do not name it
+			p.Message = "not YAML: a tab in the indentation; use spaces"
+		}
 	}
 	r.problems = append(r.problems, p)
 	r.unread[""] = true

@@ -5,17 +5,17 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"html/template"
 	"os"
 	"slices"
 	"strings"
 )
 
 // CheckFiles reads the files that c names: certificates with their keys,
-// authorities, page templates. It is apart from Load, which reads only the one
-// file: what a path names may change without it. No problem: nil.
-func CheckFiles(c *Config) []Problem {
-	f := &files{cfg: c}
+// authorities, and by page, which says what is wrong with one, page templates. It
+// is apart from Load, which reads only the one file: what a path names may change
+// without it. No problem: nil.
+func CheckFiles(c *Config, page func(path string) error) []Problem {
+	f := &files{cfg: c, page: page}
 	var names []string // that the certificates of tls.files are good for
 	for i, pair := range c.TLS.Files {
 		at := fmt.Sprintf("tls.files[%d]", i)
@@ -54,6 +54,7 @@ func CheckFiles(c *Config) []Problem {
 // files collects what is wrong with the files of a configuration.
 type files struct {
 	cfg  *Config
+	page func(path string) error
 	list []Problem
 }
 
@@ -103,12 +104,7 @@ func (f *files) template(at, path string) {
 	if path == "" {
 		return
 	}
-	data, err := os.ReadFile(path)
-	if err != nil {
-		f.bad(at, "read page template: %v", err)
-		return
-	}
-	if _, err := template.New(path).Parse(string(data)); err != nil {
-		f.bad(at, "parse page template: %v", err)
+	if err := f.page(path); err != nil {
+		f.bad(at, "%v", err)
 	}
 }

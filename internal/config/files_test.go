@@ -19,7 +19,7 @@ func TestCheckFiles_IsSatisfiedWithGoodFiles(t *testing.T) {
 	certificate(t, dir, "a", "*.example.org")
 	put(t, dir, "page.html", "<h1>{{.Title}}</h1>")
 	put(t, dir, "own.html", "{{.Status}}")
-	if problems := CheckFiles(withFiles(t, dir)); problems != nil {
+	if problems := CheckFiles(withFiles(t, dir), readable); problems != nil {
 		t.Errorf("problems %v", problems)
 	}
 }
@@ -27,15 +27,14 @@ func TestCheckFiles_IsSatisfiedWithGoodFiles(t *testing.T) {
 func TestCheckFiles_SaysEverythingThatIsWrong(t *testing.T) {
 	dir := t.TempDir()
 	put(t, dir, "a.pem", "not PEM")
-	put(t, dir, "page.html", "{{.Title")
-	problems := CheckFiles(withFiles(t, dir))
+	problems := CheckFiles(withFiles(t, dir), readable)
 	want := []string{
 		"f:3:15: tls.files[0]: read certificate DIR/a.pem with key DIR/a.key: ",
 		"f:3:77: tls.client_certs.ca: read authorities DIR/a.pem: it holds no PEM certificate",
-		"f:4:19: pages.template: parse page template: ",
+		"f:4:19: pages.template: open DIR/page.html: ",
 		"f:6:49: origins.o.tls.ca: read authorities DIR/a.pem: it holds no PEM certificate",
 		"f:6:62: origins.o.tls.cert: read certificate DIR/a.pem with key DIR/a.key: ",
-		"f:9:44: sites[1].pages.template: read page template: open DIR/own.html: ",
+		"f:9:44: sites[1].pages.template: open DIR/own.html: ",
 	}
 	if len(problems) != len(want) {
 		t.Fatalf("problems:\n%v", &Problems{List: problems})
@@ -58,14 +57,20 @@ sites: [{hosts: [a.example.org, "*.example.org"], routes: [{path: /*, respond: {
 	if err != nil {
 		t.Fatal(err)
 	}
-	problems := CheckFiles(c)
+	problems := CheckFiles(c, readable)
 	if len(problems) != 1 || problems[0].Path != "sites[0].hosts[1]" || problems[0].Line != 4 {
 		t.Errorf("problems %v", problems)
 	}
 	certificate(t, dir, "a", "*.example.org")
-	if problems := CheckFiles(c); problems != nil {
+	if problems := CheckFiles(c, readable); problems != nil {
 		t.Errorf("with a certificate: %v", problems)
 	}
+}
+
+// readable takes every page template that can be read for a good one.
+func readable(path string) error {
+	_, err := os.ReadFile(path)
+	return err
 }
 
 // withFiles is a configuration that names files in dir in every way there is.

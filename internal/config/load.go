@@ -38,7 +38,7 @@ func find(path string, candidates []string) (string, error) {
 			return "", fmt.Errorf("look for a configuration: %w", err)
 		}
 	}
-	return "", fmt.Errorf("look for a configuration: neither %s is there: %w", strings.Join(candidates, " nor "), fs.ErrNotExist)
+	return "", fmt.Errorf("look for a configuration: %w: neither %s", fs.ErrNotExist, strings.Join(candidates, " nor "))
 }
 
 // Load reads and checks the file at path. The error is a *Problems if the file

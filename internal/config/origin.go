@@ -184,7 +184,7 @@ type Retry struct {
 	HoldResponse Size `yaml:"hold_response" default:"64KiB"`
 	// Answers of known length up to this are read whole before their first byte goes out, so that one cut short can be retried.
 	HoldBody Size `yaml:"hold_body" default:"0"`
-	// Add an Idempotency-Key to requests without one, the same on all attempts.
+	// Add an Idempotency-Key to requests without one, the same on all attempts. It makes nothing repeatable that was not.
 	GenerateKey bool `yaml:"generate_key" default:"false"`
 	// Response header by which the application says that it did nothing with the request.
 	NotProcessedHeader string `yaml:"not_processed_header" default:"Evergate-Not-Processed"`

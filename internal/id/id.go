@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// Len is the length in bytes of an id.
-const Len = 26
+// size is the length in bytes of an id.
+const size = 26
 
 // alphabet is Crockford's, lower case: no letter that reads like another, and
 // ids sort as their bytes do.
@@ -36,7 +36,7 @@ func New(now time.Time) string {
 	binary.BigEndian.PutUint32(raw[6:10], process)
 	binary.BigEndian.PutUint32(raw[10:14], counter.Add(1))
 	binary.BigEndian.PutUint16(raw[14:16], uint16(mathrand.Uint32()))
-	var out [Len]byte
+	var out [size]byte
 	alphabet.Encode(out[:], raw[:])
 	return string(out[:])
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/evergate/evergate/internal/config"
+	"github.com/evergate/evergate/internal/edge/gateway/pages"
 )
 
 // ConfigError says that a configuration cannot be used.
@@ -37,10 +38,16 @@ func Load(path string) (cfg *config.Config, warnings []string, err error) {
 	case err != nil:
 		return nil, warnings, &ConfigError{File: path, Problems: []string{err.Error()}}
 	}
-	if problems := config.CheckFiles(cfg); len(problems) > 0 {
+	if problems := config.CheckFiles(cfg, pageProblem); len(problems) > 0 {
 		return nil, warnings, &ConfigError{File: path, Problems: lines(problems)}
 	}
 	return cfg, warnings, nil
+}
+
+// pageProblem tries a page template as the gateway will.
+func pageProblem(path string) error {
+	_, err := pages.New(path)
+	return err
 }
 
 func lines(problems []config.Problem) []string {

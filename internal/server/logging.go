@@ -24,8 +24,17 @@ type logging struct {
 func newLogging(w io.Writer) (*slog.Logger, *logging) {
 	l := &logging{terminal: isTerminal(w)}
 	l.json.Store(!l.terminal)
-	options := &slog.HandlerOptions{Level: &l.level}
-	return slog.New(&handler{text: slog.NewTextHandler(w, options), json: slog.NewJSONHandler(w, options), settings: l}), l
+	text := slog.NewTextHandler(w, &slog.HandlerOptions{Level: &l.level})
+	json := slog.NewJSONHandler(w, &slog.HandlerOptions{Level: &l.level, ReplaceAttr: readableTime})
+	return slog.New(&handler{text: text, json: json, settings: l}), l
+}
+
+// readableTime writes a duration as "1m30s": slog's JSON would count nanoseconds.
+func readableTime(_ []string, a slog.Attr) slog.Attr {
+	if a.Value.Kind() == slog.KindDuration {
+		a.Value = slog.StringValue(a.Value.Duration().String())
+	}
+	return a
 }
 
 // apply takes over what cfg says.

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/evergate/evergate/internal/config"
 )
@@ -17,6 +18,7 @@ func TestLogging_FollowsTheConfiguration(t *testing.T) {
 	}{
 		{"JSON when nobody looks", config.Log{Level: "info", Format: "auto"}, `"msg":"hello"`, "msg=hello"},
 		{"JSON names the node", config.Log{Level: "info", Format: "auto"}, `"node":"door-1"`, ""},
+		{"JSON writes times for people", config.Log{Level: "info", Format: "auto"}, `"timeout":"1m30s"`, "90000000000"},
 		{"text when asked for", config.Log{Level: "info", Format: "text"}, "msg=hello", "door-1"},
 		{"debug lines when asked for", config.Log{Level: "debug", Format: "json"}, `"msg":"detail"`, ""},
 		{"no info lines when only errors are wanted", config.Log{Level: "error", Format: "json"}, `"msg":"broken"`, "hello"},
@@ -27,7 +29,7 @@ func TestLogging_FollowsTheConfiguration(t *testing.T) {
 			log, settings := newLogging(&out)
 			settings.apply(&config.Config{Node: config.Node{Name: "door-1"}, Log: tt.log})
 			log.Debug("detail")
-			log.Info("hello")
+			log.Info("hello", "timeout", 90*time.Second)
 			log.Error("broken")
 			if !strings.Contains(out.String(), tt.want) {
 				t.Errorf("want %q in\n%s", tt.want, &out)

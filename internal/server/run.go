@@ -65,11 +65,17 @@ func (s *Server) secondSignal(ctx context.Context, force context.CancelFunc) {
 	}
 }
 
-// takeSignals makes signals arrive at s instead of ending the process.
+// takeSignals makes signals arrive at s instead of ending the process. The access
+// log goes to standard output by default: whoever ends that pipe (a "| jq", say)
+// loses lines, which are counted, and must not end the door.
 func (s *Server) takeSignals() (release func()) {
 	s.signals = make(chan os.Signal, 8)
 	signal.Notify(s.signals, syscall.SIGHUP, syscall.SIGUSR1, syscall.SIGTERM, os.Interrupt)
-	return func() { signal.Stop(s.signals) }
+	signal.Ignore(syscall.SIGPIPE)
+	return func() {
+		signal.Stop(s.signals)
+		signal.Reset(syscall.SIGPIPE)
+	}
 }
 
 // drain lets requests under way end, within the times of the configuration

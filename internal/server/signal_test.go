@@ -45,6 +45,7 @@ func TestMain(m *testing.M) {
 type child struct {
 	cmd         *exec.Cmd
 	http, admin string
+	stdout      io.Closer
 	log         *syncBuffer
 	ended       chan struct{} // closed when err is there
 	err         error
@@ -62,6 +63,7 @@ func spawn(t *testing.T, dir, text string, env ...string) *child {
 	if err := c.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
+	c.stdout = out
 	line, err := bufio.NewReader(out).ReadString('\n')
 	go func() {
 		defer close(c.ended)
@@ -251,4 +253,24 @@ func TestRun_TellsSystemd(t *testing.T) {
 	c.signal(t, syscall.SIGTERM)
 	told("STOPPING=1")
 	<-c.ended
+}
+
+func TestSIGPIPE_TheEndOfTheAccessLogsReaderEndsNothing(t *testing.T) {
+	url, _, _ := held(t)
+	c := spawn(t, newDir(t), strings.Replace(minimal(url, ""), "log: {access: {file: access.log}}\n", "", 1))
+	if err := c.stdout.Close(); err != nil {
+		t.Fatal(err)
+	}
+	waitFor(t, "lines to be counted as lost", func() bool {
+		if err := <-ask(c.http, "/"); err != nil {
+			t.Fatal(err)
+		}
+		_, metrics := get(t, c.admin, "/metrics", "")
+		return strings.Contains(metrics, "evergate_access_log_dropped_total") &&
+			!strings.Contains(metrics, `evergate_access_log_dropped_total{why="write_error"} 0`)
+	})
+	c.signal(t, syscall.SIGTERM)
+	if <-c.ended; c.err != nil {
+		t.Errorf("the server ended with %v, want code 0", c.err)
+	}
 }

@@ -126,7 +126,7 @@ func (s *Server) start() error {
 	a.HTTP, a.HTTPS = s.front.Addresses()
 	a.Admin = s.admin.address()
 	build := ThisBuild()
-	s.log.Info("serving", "http", a.HTTP, "https", a.HTTPS, "admin", a.Admin, "config", s.path,
+	s.log.Info("serving", "http", a.HTTP, "https", a.HTTPS, "http3", cfg.Listen.HTTP3, "admin", a.Admin, "config", s.path,
 		"sites", len(cfg.Sites), "origins", len(cfg.Origins), "version", build.Version)
 	if s.options.Ready != nil {
 		s.options.Ready(a)

@@ -14,6 +14,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/evergate/evergate/internal/clock"
 	"github.com/evergate/evergate/internal/demo/vendor"
 )
 
@@ -75,7 +76,7 @@ func (s *Stream) Run(ctx, force context.Context, each func(Result)) {
 		random := rand.New(rand.NewPCG(s.random.Uint64(), s.random.Uint64()))
 		running.Go(func() {
 			// Not all at once: each client begins somewhere in the first breath.
-			if !pause(ctx, time.Duration(random.Int64N(int64(breath)))) {
+			if !clock.Sleep(ctx, time.Duration(random.Int64N(int64(breath)))) {
 				return
 			}
 			tick := time.NewTicker(breath)
@@ -146,16 +147,4 @@ func (s *Stream) exchange(ctx context.Context, random *rand.Rand) Result {
 		result.Err = fmt.Errorf("the answer is no JSON: %.80q", text)
 	}
 	return result
-}
-
-// pause lets d pass and reports whether ctx goes on.
-func pause(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
 }

@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"strings"
 	"time"
+
+	"github.com/evergate/evergate/internal/clock"
 )
 
 // work is how long a server takes for an answer that it gives properly.
@@ -66,7 +68,7 @@ func (s *server) answer(w http.ResponseWriter, r *http.Request, order string, st
 	case ResetRead, ResetApplied:
 		c.reset()
 	case Slow, SlowApplied:
-		pause(r.Context(), s.slow)
+		clock.Sleep(r.Context(), s.slow)
 		s.write(w, status, body)
 	case Status500, Status500Applied:
 		s.write(w, http.StatusInternalServerError, `{"error":"internal error"}`)
@@ -78,7 +80,7 @@ func (s *server) answer(w http.ResponseWriter, r *http.Request, order string, st
 	case Cut:
 		s.cut(w, c, status, body)
 	default:
-		pause(r.Context(), work)
+		clock.Sleep(r.Context(), work)
 		s.write(w, status, body)
 	}
 }

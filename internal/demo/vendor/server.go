@@ -11,6 +11,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/evergate/evergate/internal/clock"
 )
 
 const (
@@ -72,7 +74,7 @@ func (s *server) comeAndGo(ctx context.Context, listener net.Listener, connectio
 			defer close(accepting)
 			accept(ctx, listener, connections)
 		}()
-		on := pause(ctx, s.between(800*time.Millisecond, 2400*time.Millisecond))
+		on := clock.Sleep(ctx, s.between(800*time.Millisecond, 2400*time.Millisecond))
 		s.closed.Store(true)
 		s.ledger.closing(s.address)
 		listener.Close()
@@ -84,7 +86,7 @@ func (s *server) comeAndGo(ctx context.Context, listener net.Listener, connectio
 		if closings%longEvery == 0 {
 			length = s.between(2*time.Second, 4*time.Second)
 		}
-		if !pause(ctx, length) {
+		if !clock.Sleep(ctx, length) {
 			return nil
 		}
 		var err error
@@ -108,7 +110,7 @@ func (s *server) reopen(ctx context.Context) (net.Listener, error) {
 		if err == nil || time.Now().After(deadline) {
 			return listener, err
 		}
-		if !pause(ctx, 20*time.Millisecond) {
+		if !clock.Sleep(ctx, 20*time.Millisecond) {
 			return nil, fmt.Errorf("stopped before the port was free again: %w", err)
 		}
 	}
@@ -126,18 +128,6 @@ func accept(ctx context.Context, listener net.Listener, connections chan<- net.C
 		case <-ctx.Done():
 			c.Close()
 		}
-	}
-}
-
-// pause lets d pass and reports whether ctx goes on.
-func pause(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
 	}
 }
 

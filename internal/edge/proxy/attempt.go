@@ -3,11 +3,7 @@ package proxy
 import (
 	"context"
 	"errors"
-	"io"
-	"math/rand/v2"
 	"net/http"
-	"strconv"
-	"sync"
 	"time"
 
 	"github.com/evergate/evergate/internal/edge/proxy/origin"
@@ -15,10 +11,6 @@ import (
 	"github.com/evergate/evergate/internal/edge/proxy/upstream"
 	"github.com/evergate/evergate/internal/exchange"
 )
-
-// heldPatience is how long a failed answer is waited for that came before the
-// request had been sent: sending the request anew ends what is left of it.
-const heldPatience = 250 * time.Millisecond
 
 // attempt is one try of the request on one server.
 type attempt struct {
@@ -197,42 +189,6 @@ func (c *call) fromServer() {
 	}
 }
 
-// readWhole reads a body of n bytes within what is left of the request's time.
-func (c *call) readWhole(n int64) (*wholeBody, error) {
-	body := c.at.resp.Body
-	b, ok := body.(interface{ Buffered() int })
-	if !ok || int64(b.Buffered()) < n {
-		over := cutAfter(c.at.resp, c.remaining(time.Now()))
-		defer over()
-	}
-	whole := newWholeBody(n)
-	if _, err := io.ReadFull(body, whole.bytes); err != nil {
-		whole.free()
-		return nil, err
-	}
-	return whole, nil
-}
-
-// cutAfter cuts resp when d has gone by, unless over was called before. After
-// over has returned resp is not touched any more.
-func cutAfter(resp *upstream.Response, d time.Duration) (over func()) {
-	var mu sync.Mutex
-	done := false
-	timer := time.AfterFunc(d, func() {
-		mu.Lock()
-		defer mu.Unlock()
-		if !done {
-			resp.Cut()
-		}
-	})
-	return func() {
-		timer.Stop()
-		mu.Lock()
-		defer mu.Unlock()
-		done = true
-	}
-}
-
 // badStatus deals with a response that counts as a failure.
 func (c *call) badStatus(notProcessed bool) (answered bool) {
 	resp := c.at.resp
@@ -268,101 +224,6 @@ func (c *call) badStatus(notProcessed bool) (answered bool) {
 	}
 	c.answerHeld()
 	return true
-}
-
-// awaitHeld waits for the whole of the held answer, ends the sending of the
-// request, and reports whether both are done with.
-func (c *call) awaitHeld() bool {
-	timer := time.NewTimer(heldPatience)
-	defer timer.Stop()
-	select {
-	case <-c.held.done:
-	case <-timer.C:
-	}
-	if !c.held.isWhole() {
-		return false
-	}
-	c.held.attempt.reader.Interrupt()
-	return true
-}
-
-// deliver forwards the answer, which is that of the attempt under way, and ends
-// the attempt.
-func (c *call) deliver() {
-	err := c.forward(&c.answer)
-	outcome := exchange.Success
-	if c.failed {
-		outcome = exchange.BadStatus
-	}
-	e := c.cutBy(err)
-	if e != nil {
-		outcome = e.Outcome
-		c.at.lease.Report(outcome, 0)
-	}
-	c.record(exchange.Forwarded, outcome, c.answer.status, e)
-	if w, ok := c.answer.body.(*wholeBody); ok {
-		w.free()
-	}
-	switch {
-	case err == nil:
-		c.at.release(c)
-		c.drainBody()
-	case e == nil:
-		c.leave()
-	default:
-		c.cut()
-	}
-}
-
-// cutBy is the server's part in the error of a forward: nil if there is none, or
-// if the visitor left.
-func (c *call) cutBy(err error) *upstream.Error {
-	if !errors.Is(err, errCut) || c.r.Context().Err() != nil {
-		return nil
-	}
-	var e *upstream.Error
-	if !errors.As(err, &e) {
-		return &upstream.Error{Class: exchange.Forwarded, Outcome: exchange.BadResponse, Op: "read body", Err: err}
-	}
-	if e.Outcome == exchange.Canceled {
-		return nil
-	}
-	return e
-}
-
-// answerHeld forwards the last real answer.
-func (c *call) answerHeld() {
-	c.failed = true
-	c.answer = c.held.answer()
-	err := c.forward(&c.answer)
-	at := &c.x.Attempts[c.held.attempt.index]
-	at.Class, at.Duration = exchange.Forwarded, time.Since(c.held.attempt.start)
-	switch {
-	case err == nil:
-		c.drainBody()
-	case c.cutBy(err) != nil:
-		c.cut()
-	default:
-		c.leave()
-	}
-}
-
-// discardHeld ends an older answer: a newer one has come.
-func (c *call) discardHeld() {
-	if c.held == nil {
-		return
-	}
-	c.held.discard()
-	c.finishHeld()
-}
-
-// finishHeld counts the attempt of the held answer.
-func (c *call) finishHeld() {
-	c.h.origin.counters.attempt(&c.x.Attempts[c.held.attempt.index])
-	if c.held.attempt.cancel != nil {
-		c.held.attempt.cancel(nil)
-	}
-	c.held = nil
 }
 
 // tunnel serves an upgraded connection to its end.
@@ -405,90 +266,4 @@ func (a *attempt) release(c *call) {
 	a.lease.Done()
 	*a = attempt{}
 	c.endRetry()
-}
-
-// endRetry gives back what the attempt that has ended took of the budget.
-func (c *call) endRetry() {
-	if c.spending {
-		c.spending = false
-		c.h.origin.budget.give()
-	}
-}
-
-// facts is what the decision over a retry depends on, for an attempt without a
-// response.
-func (c *call) facts(class exchange.SendClass, outcome exchange.Outcome) facts {
-	tries := len(c.used)
-	return facts{
-		class: class, outcome: outcome, repeatability: c.repeatability,
-		upgrade: c.req.Upgrade != "", replayable: !c.streaming || c.body.Replayable(),
-		attempts: tries, untried: c.visit.Untried(c.used),
-		backoff: c.h.policy.backoff(tries, rand.Float64()), remaining: c.remaining(time.Now()),
-	}
-}
-
-// again decides over another attempt, spends the budget for it and waits for its
-// time. What is decided is noted in the exchange and the metrics.
-func (c *call) again(f facts) bool {
-	v := c.h.policy.decide(f)
-	if v.retry && c.h.policy.dryRun {
-		c.x.WouldRetry = v.reason
-		c.h.origin.counters.would(v.reason)
-		return false
-	}
-	if v.retry && len(c.killers) >= 2 {
-		f.poisoned = c.poisoned()
-		f.remaining = c.remaining(time.Now()) // finding out took time
-		v = c.h.policy.decide(f)
-	}
-	if v.retry && !c.h.origin.budget.take(time.Now()) {
-		v.retry, v.why = false, whyBudget
-	}
-	if !v.retry {
-		if v.why != "" {
-			c.deny(v.why)
-		}
-		return false
-	}
-	c.spending = true
-	c.retry = v
-	if !sleep(c.r.Context(), v.wait) {
-		c.refuse(faultGone)
-	}
-	return true
-}
-
-// killer is an attempt that may have killed its server.
-type killer struct {
-	lease origin.Lease
-	at    time.Time // of its failure
-}
-
-// poisoned reports whether two servers died while they held the request. Each
-// gets deathWithin to prove that it lives from now, and not from its own failure:
-// the second may have worked on the request for long before it died too.
-func (c *call) poisoned() bool {
-	dead := make(map[string]bool)
-	for _, k := range c.killers {
-		if k.lease.Dead(c.r.Context(), time.Since(k.at)+deathWithin) {
-			dead[k.lease.Server()] = true
-		}
-	}
-	return len(dead) >= 2
-}
-
-// retryAfter reads the field of that name (RFC 9110 section 10.2.3): seconds, or
-// a date.
-func retryAfter(value string, now time.Time) (d time.Duration, asked bool) {
-	if value == "" {
-		return 0, false
-	}
-	// A number that is too large stands for the largest one.
-	if seconds, err := strconv.ParseUint(value, 10, 31); err == nil || errors.Is(err, strconv.ErrRange) {
-		return time.Duration(seconds) * time.Second, true
-	}
-	if at, err := http.ParseTime(value); err == nil {
-		return max(at.Sub(now), 0), true
-	}
-	return 0, false
 }

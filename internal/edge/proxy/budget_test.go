@@ -1,7 +1,10 @@
 package proxy
 
 import (
+	"context"
+	"slices"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"pgregory.net/rapid"
@@ -102,6 +105,82 @@ func TestBudget_AReloadKeepsWhatTheBucketHolds(t *testing.T) {
 	if got := taken(b, budgetStart); got != 4 {
 		t.Errorf("after a smaller bucket was configured: %d retries, want 4", got)
 	}
+}
+
+func TestBudget_ARetryWaitsItsTurn(t *testing.T) {
+	tests := []struct {
+		name    string
+		cfg     config.Budget
+		taken   int           // retries before, of which one ends after ends
+		ends    time.Duration // 0: none does
+		retries int           // that come at once now
+		want    []time.Duration
+	}{
+		{"until another one ends", config.Budget{Min: 1, Burst: 20}, 1, 50 * time.Millisecond, 1, []time.Duration{50 * time.Millisecond}},
+		{"until the bucket has a token", config.Budget{Min: 100, Rate: 10, Burst: 1}, 1, 0, 2,
+			[]time.Duration{100 * time.Millisecond, 200 * time.Millisecond}},
+		{"and not for longer than its patience", config.Budget{Min: 1, Burst: 20}, 1, 0, 1, nil},
+		{"and not at all when the bucket will be empty", config.Budget{Min: 100, Burst: 1}, 1, 0, 3, nil},
+		{"and not behind more than the bucket will serve in time", config.Budget{Min: 100, Rate: 2.5, Burst: 1}, 1, 0, 5,
+			[]time.Duration{400 * time.Millisecond, 800 * time.Millisecond}},
+		{"and never where no retry is allowed", config.Budget{Rate: 100, Burst: 20}, 0, 0, 2, nil},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b := newBudget(tt.cfg, 1)
+				for range tt.taken {
+					if !b.take(time.Now()) {
+						t.Fatal("the retries before were denied")
+					}
+				}
+				start := time.Now()
+				granted := make(chan time.Duration, tt.retries)
+				for range tt.retries {
+					go func() {
+						if b.await(t.Context(), time.Minute) {
+							granted <- time.Since(start)
+						}
+					}()
+					synctest.Wait()
+				}
+				if tt.ends > 0 {
+					time.Sleep(tt.ends)
+					b.give()
+				}
+				time.Sleep(2 * budgetPatience)
+				synctest.Wait()
+				close(granted)
+				var got []time.Duration
+				for d := range granted {
+					got = append(got, d.Round(10*time.Millisecond))
+				}
+				if !slices.Equal(got, tt.want) {
+					t.Errorf("granted after %v, want %v", got, tt.want)
+				}
+				if len(b.waiting) != 0 {
+					t.Errorf("%d still wait", len(b.waiting))
+				}
+			})
+		})
+	}
+}
+
+func TestBudget_AVisitorWhoLeavesWaitsNoLonger(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBudget(config.Budget{Min: 1, Burst: 20}, 1)
+		b.take(time.Now())
+		ctx, leave := context.WithCancel(t.Context())
+		time.AfterFunc(10*time.Millisecond, leave)
+		start := time.Now()
+		if b.await(ctx, time.Minute) || time.Since(start) != 10*time.Millisecond {
+			t.Errorf("it waited for %v", time.Since(start))
+		}
+		b.give()
+		if !b.take(time.Now()) {
+			t.Error("the place that nobody waits for any more is not to be had")
+		}
+	})
 }
 
 func TestBudget_BoundsHoldWhateverHappens(t *testing.T) {

@@ -184,9 +184,20 @@ func (c *call) acquire() (origin.Lease, error) {
 		c.base = time.Now()
 		return lease, err
 	}
+	if lease, err := c.visit.Acquire(ctx, c.used, false); err == nil {
+		return lease, nil
+	}
+	// While it waits for a server it is no load on any. The queue lets it out at the
+	// pace that the servers bear, so then the budget is not asked again.
+	c.endRetry()
 	limited, cancel := context.WithDeadline(ctx, c.base.Add(c.h.policy.timeout-c.h.policy.minTry))
 	defer cancel()
-	return c.visit.Acquire(limited, c.used, true)
+	lease, err := c.visit.Acquire(limited, c.used, true)
+	if err == nil {
+		c.spending = true
+		c.h.origin.budget.resume()
+	}
+	return lease, err
 }
 
 // remaining is what is left of the request's whole time at now.

@@ -9,6 +9,8 @@ import (
 	"sync"
 
 	"github.com/evergate/evergate/internal/edge/proxy/upstream"
+	"github.com/evergate/evergate/internal/exchange"
+	"github.com/evergate/evergate/internal/httpfield"
 )
 
 // answer is a final response on its way to the visitor.
@@ -62,7 +64,7 @@ func (c *call) forward(a *answer) error {
 		return err
 	}
 	for _, f := range a.trailer() {
-		if isHopByHop(f.Name) {
+		if httpfield.IsHopByHop(f.Name) {
 			continue
 		}
 		name := f.Name
@@ -84,7 +86,7 @@ func announce(h http.Header, fields []upstream.Field) map[string]bool {
 		for name := range strings.SplitSeq(fields[i].Value, ",") {
 			name = http.CanonicalHeaderKey(strings.TrimSpace(name))
 			switch {
-			case name == "" || isHopByHop(name), name == "Content-Length":
+			case name == "" || httpfield.IsHopByHop(name), name == "Content-Length":
 				continue
 			case len(h[name]) > 0:
 				continue // net/http would take the field's value for the trailer's
@@ -218,4 +220,48 @@ func linger(w http.ResponseWriter) {
 		w = u.Unwrap()
 	}
 	_, _ = http.MaxBytesReader(w, io.NopCloser(strings.NewReader("..")), 0).Read(make([]byte, 2))
+}
+
+// deliver forwards the answer, which is that of the attempt under way, and ends
+// the attempt.
+func (c *call) deliver() {
+	err := c.forward(&c.answer)
+	outcome := exchange.Success
+	if c.failed {
+		outcome = exchange.BadStatus
+	}
+	e := c.cutBy(err)
+	if e != nil {
+		outcome = e.Outcome
+		c.at.lease.Report(outcome, 0)
+	}
+	c.record(exchange.Forwarded, outcome, c.answer.status, e)
+	if w, ok := c.answer.body.(*wholeBody); ok {
+		w.free()
+	}
+	switch {
+	case err == nil:
+		c.at.release(c)
+		c.drainBody()
+	case e == nil:
+		c.leave()
+	default:
+		c.cut()
+	}
+}
+
+// cutBy is the server's part in the error of a forward: nil if there is none, or
+// if the visitor left.
+func (c *call) cutBy(err error) *upstream.Error {
+	if !errors.Is(err, errCut) || c.r.Context().Err() != nil {
+		return nil
+	}
+	var e *upstream.Error
+	if !errors.As(err, &e) {
+		return &upstream.Error{Class: exchange.Forwarded, Outcome: exchange.BadResponse, Op: "read body", Err: err}
+	}
+	if e.Outcome == exchange.Canceled {
+		return nil
+	}
+	return e
 }

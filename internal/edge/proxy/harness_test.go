@@ -113,10 +113,9 @@ type door struct {
 	server  *http.Server
 	records chan record
 
-	mu      sync.Mutex
-	all     []record
-	closed  bool
-	leavers int // goroutines that are allowed to be left
+	mu     sync.Mutex
+	all    []record
+	closed bool
 }
 
 // open makes a door. When the test ends it checks what must hold after every

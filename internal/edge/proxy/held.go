@@ -5,9 +5,15 @@ import (
 	"io"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/evergate/evergate/internal/edge/proxy/upstream"
+	"github.com/evergate/evergate/internal/exchange"
 )
+
+// heldPatience is how long a failed answer is waited for that came before the
+// request had been sent: sending the request anew ends what is left of it.
+const heldPatience = 250 * time.Millisecond
 
 // held is a failed response that is kept while other servers are tried, in case
 // none of them answers (guide, 3.1(7)). Its head and the beginning of its body
@@ -88,7 +94,6 @@ func (h *held) Read(p []byte) (int, error) {
 		h.stop = true
 		n := copy(p, h.buf)
 		h.buf = h.buf[n:]
-		err := h.err
 		h.mu.Unlock()
 		if n > 0 || len(p) == 0 {
 			return n, nil
@@ -97,7 +102,7 @@ func (h *held) Read(p []byte) (int, error) {
 		case <-h.done:
 			h.mu.Lock()
 			left := len(h.buf)
-			err = h.err
+			err := h.err
 			h.mu.Unlock()
 			switch {
 			case left > 0:
@@ -149,4 +154,55 @@ func (h *held) discard() {
 	h.mu.Unlock()
 	<-h.done
 	_ = h.attempt.resp.Close()
+}
+
+// awaitHeld waits for the whole of the held answer, ends the sending of the
+// request, and reports whether both are done with.
+func (c *call) awaitHeld() bool {
+	timer := time.NewTimer(heldPatience)
+	defer timer.Stop()
+	select {
+	case <-c.held.done:
+	case <-timer.C:
+	}
+	if !c.held.isWhole() {
+		return false
+	}
+	c.held.attempt.reader.Interrupt()
+	return true
+}
+
+// answerHeld forwards the last real answer.
+func (c *call) answerHeld() {
+	c.failed = true
+	c.answer = c.held.answer()
+	err := c.forward(&c.answer)
+	at := &c.x.Attempts[c.held.attempt.index]
+	at.Class, at.Duration = exchange.Forwarded, time.Since(c.held.attempt.start)
+	switch {
+	case err == nil:
+		c.drainBody()
+	case c.cutBy(err) != nil:
+		c.cut()
+	default:
+		c.leave()
+	}
+}
+
+// discardHeld ends an older answer: a newer one has come.
+func (c *call) discardHeld() {
+	if c.held == nil {
+		return
+	}
+	c.held.discard()
+	c.finishHeld()
+}
+
+// finishHeld counts the attempt of the held answer.
+func (c *call) finishHeld() {
+	c.h.origin.counters.attempt(&c.x.Attempts[c.held.attempt.index])
+	if c.held.attempt.cancel != nil {
+		c.held.attempt.cancel(nil)
+	}
+	c.held = nil
 }

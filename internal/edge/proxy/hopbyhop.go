@@ -5,18 +5,8 @@ import (
 	"strings"
 
 	"github.com/evergate/evergate/internal/edge/proxy/upstream"
+	"github.com/evergate/evergate/internal/httpfield"
 )
-
-// isHopByHop reports whether the field with this canonical name is about one
-// connection (RFC 9110 section 7.6.1, and the names that older software uses).
-func isHopByHop(name string) bool {
-	switch name {
-	case "Connection", "Keep-Alive", "Proxy-Authenticate", "Proxy-Authorization", "Proxy-Connection",
-		"Te", "Trailer", "Transfer-Encoding", "Upgrade":
-		return true
-	}
-	return false
-}
 
 // stripRequest removes from h what must not reach a server: hop-by-hop fields,
 // those that Connection names, framing (a transport's own) and what only an
@@ -29,58 +19,30 @@ func isHopByHop(name string) bool {
 // own header changes brought in.
 func stripRequest(h http.Header) (upgrade string) {
 	if lines := h["Connection"]; len(lines) > 0 {
-		if hasToken(lines, "upgrade") {
+		if httpfield.HasToken(lines, "upgrade") {
 			if u := h["Upgrade"]; len(u) == 1 {
 				upgrade = u[0]
 			}
 		}
 		for _, line := range lines {
-			for token := range strings.SplitSeq(line, ",") {
-				if token = strings.TrimSpace(token); token != "" {
-					h.Del(token)
-				}
+			for line != "" {
+				var token string
+				token, line = httpfield.NextToken(line)
+				h.Del(token)
 			}
 		}
-		delete(h, "Connection")
 	}
-	if lines := h["Te"]; len(lines) > 0 {
-		if hasToken(lines, "trailers") {
-			h["Te"] = []string{"trailers"}
-		} else {
-			delete(h, "Te")
-		}
-	}
-	delete(h, "Upgrade")
-	delete(h, "Keep-Alive")
-	delete(h, "Proxy-Authenticate")
-	delete(h, "Proxy-Authorization")
-	delete(h, "Proxy-Connection")
-	delete(h, "Trailer")
-	delete(h, "Transfer-Encoding")
+	httpfield.DeleteHopByHop(h)
 	delete(h, "Content-Length")
 	delete(h, "Expect")
 	delete(h, attemptHeader)
 	return upgrade
 }
 
-// hasToken reports whether one of the comma-separated lines has the token, in
-// any letter case. A parameter (";q=0.5") is not part of it.
-func hasToken(lines []string, token string) bool {
-	for _, line := range lines {
-		for t := range strings.SplitSeq(line, ",") {
-			t, _, _ = strings.Cut(t, ";")
-			if strings.EqualFold(strings.TrimSpace(t), token) {
-				return true
-			}
-		}
-	}
-	return false
-}
-
 // named reports whether a Connection field among fields names the field name.
 func named(fields []upstream.Field, name string) bool {
 	for i := range fields {
-		if fields[i].Name == "Connection" && hasToken([]string{fields[i].Value}, name) {
+		if fields[i].Name == "Connection" && httpfield.LineHasToken(fields[i].Value, name) {
 			return true
 		}
 	}
@@ -100,7 +62,7 @@ func copyFields(h http.Header, fields []upstream.Field, keepLength bool) {
 	values := make([]string, len(fields))
 	for i := range fields {
 		f := &fields[i]
-		if isHopByHop(f.Name) || (connection && named(fields, f.Name)) || (f.Name == "Content-Length" && !keepLength) {
+		if httpfield.IsHopByHop(f.Name) || (connection && named(fields, f.Name)) || (f.Name == "Content-Length" && !keepLength) {
 			continue
 		}
 		if before := h[f.Name]; len(before) > 0 {

@@ -44,15 +44,6 @@ func TestStripRequest(t *testing.T) {
 	}
 }
 
-func TestHasToken(t *testing.T) {
-	lines := []string{"keep-alive", " Foo ;q=1 ,, BAR"}
-	for token, want := range map[string]bool{"keep-alive": true, "foo": true, "bar": true, "keep": false, "q=1": false, "baz": false} {
-		if hasToken(lines, token) != want {
-			t.Errorf("%q: %v, want %v", token, !want, want)
-		}
-	}
-}
-
 func TestCopyFields(t *testing.T) {
 	fields := []upstream.Field{
 		{Name: "Content-Type", Value: "text/plain"}, {Name: "Set-Cookie", Value: "a=1"}, {Name: "Connection", Value: "close, x-secret"},

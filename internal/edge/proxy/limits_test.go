@@ -190,14 +190,59 @@ func TestProxy_ARetryIsUnderWayUntilItsAttemptEnds(t *testing.T) {
 	if r, x := d.get(); r.StatusCode != 502 || x.RetryDenied != whyBudget {
 		t.Errorf("%d, denied %q", r.StatusCode, x.RetryDenied)
 	}
+	var second sync.WaitGroup
+	second.Go(func() {
+		if resp, err := d.client.Do(d.request("GET", nil)); err != nil || read(resp).content != "through" {
+			t.Errorf("the request that waited for the first one's end: %v", err)
+		}
+	})
+	eventually(t, "the second request waits", func() bool {
+		b := d.proxy.origins["app"].budget
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		return len(b.waiting) == 1
+	})
 	close(g.open)
 	first.Wait()
+	second.Wait()
+	d.next()
 	d.next()
 	if n := d.metric("evergate_retries_in_flight"); n != 0 {
 		t.Errorf("%v retries under way when all is over", n)
 	}
 	if r, _ := d.get(); r.content != "through" {
 		t.Errorf("%d; the retry has ended", r.StatusCode)
+	}
+}
+
+func TestProxy_ARetryThatWaitsForAServerLeavesTheBudgetToOthers(t *testing.T) {
+	// The only server dies with four requests under way. The first failure makes it
+	// suspect, so all four wait for it, though one retry at a time is allowed.
+	const together = 4
+	var all sync.WaitGroup
+	all.Add(together)
+	dies := func(c *upstreamtest.Conn, r *upstreamtest.Received) bool {
+		all.Done()
+		all.Wait()
+		return resets(c, r)
+	}
+	s := serve(t, dies, dies, dies, dies, ok("alive"))
+	d := open(t, setup{servers: []string{s.Address},
+		origin: "retry: {budget: {percent: 0, min: 1, rate: 0, burst: 20}}, health: {consecutive_failures: 1, slow_start: 0s}"})
+	var visitors sync.WaitGroup
+	for range together {
+		visitors.Go(func() {
+			if resp, err := d.client.Do(d.request("GET", nil)); err != nil || read(resp).content != "alive" {
+				t.Errorf("a request that lost its server: %v", err)
+			}
+		})
+	}
+	visitors.Wait()
+	for range together {
+		d.next()
+	}
+	if n := d.metric("evergate_retries_in_flight"); n != 0 {
+		t.Errorf("%v retries under way when all is over", n)
 	}
 }
 

@@ -90,7 +90,7 @@ func TestProxy_AVisitorWhoLeavesDuringTheBackOffIsNotRetried(t *testing.T) {
 	ctx, leave := withCancel(t)
 	go func() {
 		<-said
-		<-time.After(50 * time.Millisecond) // it waits
+		eventually(t, "the failure is known", func() bool { return d.proxy.Snapshots()[0].Servers[0].Failures == 1 })
 		leave()
 	}()
 	if _, err := d.client.Do(d.request("GET", nil).WithContext(ctx)); err == nil {

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/evergate/evergate/internal/edge/proxy/upstream"
+	"github.com/evergate/evergate/internal/httpfield"
 )
 
 const (
@@ -22,7 +23,7 @@ func (c *call) prepare() {
 	q.Method, q.Header = r.Method, r.Header
 	c.host = r.Host
 	q.Target = target(r)
-	q.Expect = hasToken(r.Header["Expect"], "100-continue")
+	q.Expect = httpfield.HasToken(r.Header["Expect"], "100-continue")
 	if r.Method == http.MethodConnect {
 		c.extended = true
 		q.Method = http.MethodGet

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/evergate/evergate/internal/clock"
 )
 
 const (
@@ -96,7 +98,7 @@ func (ts *tunnels) drain(ctx context.Context, which func(*tunnel) bool) {
 	slices.SortFunc(steps, func(a, b step) int { return cmp.Compare(a.at, b.at) })
 	start := time.Now()
 	for _, s := range steps {
-		if !sleep(ctx, s.at-time.Since(start)) {
+		if !clock.Sleep(ctx, s.at-time.Since(start)) {
 			break
 		}
 		s.do()
@@ -116,20 +118,5 @@ func (ts *tunnels) drain(ctx context.Context, which func(*tunnel) bool) {
 		case <-less:
 		case <-ctx.Done():
 		}
-	}
-}
-
-// sleep waits for d and reports whether ctx lasted.
-func sleep(ctx context.Context, d time.Duration) bool {
-	if d <= 0 {
-		return ctx.Err() == nil
-	}
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
 	}
 }

@@ -3,6 +3,9 @@ package proxy
 import (
 	"io"
 	"sync"
+	"time"
+
+	"github.com/evergate/evergate/internal/edge/proxy/upstream"
 )
 
 // pooledBody is the largest body whose memory is used again.
@@ -53,4 +56,40 @@ func (b *wholeBody) free() {
 		wholeBodies.Put(b.pooled)
 	}
 	b.bytes, b.pooled = nil, nil
+}
+
+// readWhole reads a body of n bytes within what is left of the request's time.
+func (c *call) readWhole(n int64) (*wholeBody, error) {
+	body := c.at.resp.Body
+	b, ok := body.(interface{ Buffered() int })
+	if !ok || int64(b.Buffered()) < n {
+		over := cutAfter(c.at.resp, c.remaining(time.Now()))
+		defer over()
+	}
+	whole := newWholeBody(n)
+	if _, err := io.ReadFull(body, whole.bytes); err != nil {
+		whole.free()
+		return nil, err
+	}
+	return whole, nil
+}
+
+// cutAfter cuts resp when d has gone by, unless over was called before. After
+// over has returned resp is not touched any more.
+func cutAfter(resp *upstream.Response, d time.Duration) (over func()) {
+	var mu sync.Mutex
+	done := false
+	timer := time.AfterFunc(d, func() {
+		mu.Lock()
+		defer mu.Unlock()
+		if !done {
+			resp.Cut()
+		}
+	})
+	return func() {
+		timer.Stop()
+		mu.Lock()
+		defer mu.Unlock()
+		done = true
+	}
 }

@@ -64,7 +64,7 @@ func Listen(path string) (net.Listener, error) {
 func Serve(listener net.Listener, op Operator, log *slog.Logger) *Server {
 	s := &Server{done: make(chan error, 1)}
 	s.http = http.Server{
-		Handler:           Handler(op),
+		Handler:           handler(op),
 		ReadHeaderTimeout: 5 * time.Second,
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 	}
@@ -85,8 +85,8 @@ func (s *Server) Close(ctx context.Context) error {
 	return err
 }
 
-// Handler is the API itself.
-func Handler(op Operator) http.Handler {
+// handler is the API itself.
+func handler(op Operator) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /status", func(w http.ResponseWriter, r *http.Request) {
 		answer(w, http.StatusOK, op.Status())

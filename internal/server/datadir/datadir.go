@@ -45,7 +45,7 @@ type Dir struct {
 // it could be exchanged and the socket be taken.
 func Open(path string) (*Dir, error) {
 	if err := os.MkdirAll(path, 0o700); err != nil {
-		return nil, fmt.Errorf("make data_dir: %w", err)
+		return nil, fmt.Errorf("make data_dir: %w; name a folder in node.data_dir that this user may make and write to", err)
 	}
 	info, err := os.Stat(path)
 	if err != nil {
@@ -57,7 +57,7 @@ func Open(path string) (*Dir, error) {
 	name := filepath.Join(path, lockName)
 	lock, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
-		return nil, fmt.Errorf("lock data_dir: %w", err)
+		return nil, fmt.Errorf("lock data_dir: %w; the folder in node.data_dir must belong to the user that Evergate runs as", err)
 	}
 	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
 		defer lock.Close()
@@ -75,9 +75,6 @@ func Open(path string) (*Dir, error) {
 
 // Join returns the path of something in the folder.
 func (d *Dir) Join(name string) string { return filepath.Join(d.path, name) }
-
-// Path is the folder.
-func (d *Dir) Path() string { return d.path }
 
 // Close lets the folder go. Closing twice does nothing.
 func (d *Dir) Close() error {

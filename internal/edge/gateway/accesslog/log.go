@@ -169,6 +169,9 @@ func (l *Log) Reopen() error {
 	return nil
 }
 
+// name is the log's in messages.
+func (l *Log) name() string { return cmp.Or(l.path, "stdout") }
+
 // Close writes what is waiting, closes the file and returns when that is done,
 // or after five seconds on a disk that hangs. Lines that come later are dropped
 // and counted.
@@ -188,7 +191,7 @@ func (l *Log) Close() {
 	select {
 	case <-l.done:
 	case <-late.C:
-		l.logger.Warn("access log not closed: its disk hangs", "file", l.path)
+		l.logger.Warn("access log not closed: its disk hangs", "file", l.name())
 	}
 }
 
@@ -280,7 +283,7 @@ func (w *writer) put(lines []byte, n int) {
 	w.metrics.written.Add(float64(n))
 	if w.failing {
 		w.failing = false
-		w.logger.Info("access log is being written again", "file", w.path)
+		w.logger.Info("access log is being written again", "file", w.name())
 	}
 }
 
@@ -302,7 +305,7 @@ func (w *writer) complain(err error) {
 	if err == nil {
 		err = errTooSlow
 	}
-	w.logger.Warn("access log lines dropped", "file", w.path, "lines", w.lost, "error", err)
+	w.logger.Warn("access log lines dropped", "file", w.name(), "lines", w.lost, "error", err)
 	w.lost = 0
 }
 

@@ -2,11 +2,11 @@ package compress
 
 import "strings"
 
-// Negotiate returns the coding that the lines of Accept-Encoding (RFC 9110
+// negotiate returns the coding that the lines of Accept-Encoding (RFC 9110
 // section 12.5.3) like best; of two that they like the same, zstd, or gzip for a
 // long stream of events, whose encoder then keeps no memory between two of them.
 // A visitor that says nothing gets Identity, although anything would be allowed.
-func Negotiate(accept []string, stream bool) Coding {
+func negotiate(accept []string, stream bool) Coding {
 	if len(accept) == 0 {
 		return Identity
 	}

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/evergate/evergate/internal/config"
+	"github.com/evergate/evergate/internal/httpfield"
 )
 
 // Coding is a content coding (RFC 9110 section 8.4.1).
@@ -23,8 +24,8 @@ const (
 	Zstd
 )
 
-// Name is the coding's name in Content-Encoding.
-func (c Coding) Name() string {
+// String is the coding's name in Content-Encoding.
+func (c Coding) String() string {
 	switch c {
 	case Gzip:
 		return "gzip"
@@ -80,7 +81,7 @@ func (p *Policy) Choose(v Visitor, status int, h http.Header) Coding {
 	if noTransform(v.CacheControl) {
 		return Identity
 	}
-	c := Negotiate(v.AcceptEncoding, isEventStream(h))
+	c := negotiate(v.AcceptEncoding, isEventStream(h))
 	if c == Identity {
 		return Identity
 	}
@@ -135,18 +136,7 @@ func isLower(s string) bool {
 }
 
 // noTransform looks for the directive of RFC 9111 section 5.2.2.6.
-func noTransform(lines []string) bool {
-	for _, line := range lines {
-		for line != "" {
-			var d string
-			d, line, _ = strings.Cut(line, ",")
-			if strings.EqualFold(strings.TrimSpace(d), "no-transform") {
-				return true
-			}
-		}
-	}
-	return false
-}
+func noTransform(lines []string) bool { return httpfield.HasToken(lines, "no-transform") }
 
 func isEventStream(h http.Header) bool {
 	types := h["Content-Type"]
@@ -167,16 +157,9 @@ func vary(h http.Header) {
 		h["Vary"] = varyValue
 		return
 	}
-	for _, line := range lines {
-		for line != "" {
-			var name string
-			name, line, _ = strings.Cut(line, ",")
-			if name = strings.TrimSpace(name); name == "*" || strings.EqualFold(name, "Accept-Encoding") {
-				return
-			}
-		}
+	if !httpfield.HasToken(lines, "*") && !httpfield.HasToken(lines, "Accept-Encoding") {
+		h["Vary"] = append(lines, "Accept-Encoding")
 	}
-	h["Vary"] = append(lines, "Accept-Encoding")
 }
 
 // describe changes h from the plain body to the one that c makes of it.

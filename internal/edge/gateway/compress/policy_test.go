@@ -45,7 +45,7 @@ func TestChoose(t *testing.T) {
 			}
 			got := usual.Choose(Visitor{Method: "GET", AcceptEncoding: []string{"gzip"}}, tt.status, h)
 			if got != tt.want || strings.Join(h["Vary"], ", ") != tt.vary {
-				t.Errorf("%s, Vary %v", got.Name(), h["Vary"])
+				t.Errorf("%s, Vary %v", got.String(), h["Vary"])
 			}
 			if got == Identity {
 				if h.Get("Etag") != `"1"` || h.Get("Accept-Ranges") == "" {
@@ -53,7 +53,7 @@ func TestChoose(t *testing.T) {
 				}
 				return
 			}
-			if h.Get("Content-Encoding") != got.Name() || h.Get("Etag") != `W/"1"` || h["Content-Length"] != nil || h["Accept-Ranges"] != nil {
+			if h.Get("Content-Encoding") != got.String() || h.Get("Etag") != `W/"1"` || h["Content-Length"] != nil || h["Accept-Ranges"] != nil {
 				t.Errorf("not described: %v", h)
 			}
 		})
@@ -67,13 +67,13 @@ func TestChoose_TheVisitorDecides(t *testing.T) {
 	} {
 		h := http.Header{"Content-Type": {"text/plain"}}
 		if got := usual.Choose(v, 200, h); got != Identity || h.Get("Vary") != "Accept-Encoding" {
-			t.Errorf("%s: %s, %v", name, got.Name(), h)
+			t.Errorf("%s: %s, %v", name, got.String(), h)
 		}
 	}
 	h := http.Header{"Content-Type": {"text/plain"}}
 	tunnel := Visitor{Method: "CONNECT", AcceptEncoding: []string{"gzip"}}
 	if got := usual.Choose(tunnel, 200, h); got != Identity || h["Vary"] != nil {
-		t.Errorf("a tunnel: %s, %v", got.Name(), h)
+		t.Errorf("a tunnel: %s, %v", got.String(), h)
 	}
 	off := NewPolicy(config.Compress{Types: []string{"text/*"}})
 	if off.Choose(Visitor{Method: "GET", AcceptEncoding: []string{"gzip"}}, 200, h) != Identity {
@@ -102,8 +102,8 @@ func TestNegotiate(t *testing.T) {
 		{"unknown ones", []string{"br, deflate"}, false, Identity},
 	}
 	for _, tt := range tests {
-		if got := Negotiate(tt.accept, tt.stream); got != tt.want {
-			t.Errorf("%s: %s, want %s", tt.name, got.Name(), tt.want.Name())
+		if got := negotiate(tt.accept, tt.stream); got != tt.want {
+			t.Errorf("%s: %s, want %s", tt.name, got.String(), tt.want.String())
 		}
 	}
 }
@@ -111,10 +111,10 @@ func TestNegotiate(t *testing.T) {
 func FuzzNegotiate(f *testing.F) {
 	f.Add("gzip;q=0.5, zstd;q=1.000,*;q=0")
 	f.Fuzz(func(t *testing.T, accept string) {
-		c := Negotiate([]string{accept}, false)
+		c := negotiate([]string{accept}, false)
 		lower := strings.ToLower(accept)
 		if c == Zstd && !strings.Contains(lower, "zstd") || c == Gzip && !strings.Contains(lower, "gzip") && !strings.Contains(lower, "*") {
-			t.Errorf("%q got %s", accept, c.Name())
+			t.Errorf("%q got %s", accept, c.String())
 		}
 	})
 }

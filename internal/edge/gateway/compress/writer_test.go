@@ -82,7 +82,7 @@ func TestWriter_OneThatWasCutCanBeUsedAgain(t *testing.T) {
 			t.Fatal(err)
 		}
 		if got, err := decoded(t, c, b.Bytes()); got != "whole" || err != nil {
-			t.Errorf("%s: %q, %v", c.Name(), got, err)
+			t.Errorf("%s: %q, %v", c.String(), got, err)
 		}
 		z.Free()
 	}

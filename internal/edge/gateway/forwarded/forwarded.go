@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/evergate/evergate/internal/config"
+	"github.com/evergate/evergate/internal/httpfield"
 )
 
 // Visitor is what is believed of a visitor.
@@ -42,9 +43,9 @@ func (t Trust) Has(a netip.Addr) bool {
 func (t Trust) Read(h http.Header, peer netip.Addr) Visitor {
 	v := Visitor{Addr: peer}
 	chain := []netip.Addr{peer} // from the near end
-	elements := Parse(h["Forwarded"])
+	elements := parse(h["Forwarded"])
 	step := func(node string) bool {
-		a, ok := ParseNode(node)
+		a, ok := parseNode(node)
 		if !ok {
 			return false
 		}
@@ -118,10 +119,10 @@ func backwards(lines []string, f func(string) bool) {
 	}
 }
 
-// ParseNode reads an address, with or without port, IPv6 with or without
+// parseNode reads an address, with or without port, IPv6 with or without
 // brackets. Names ("unknown", "_hidden") and zones are not addresses. An IPv4
 // address in IPv6 form is returned as IPv4.
-func ParseNode(s string) (netip.Addr, bool) {
+func parseNode(s string) (netip.Addr, bool) {
 	if inside, ok := strings.CutPrefix(s, "["); ok {
 		var rest string
 		if inside, rest, ok = strings.Cut(inside, "]"); !ok || rest != "" && !isPort(rest) {
@@ -154,7 +155,7 @@ func isPort(s string) bool {
 	}
 	for i := 1; i < len(s); i++ {
 		c := s[i]
-		if (c < '0' || c > '9') && (s[1] != '_' || !isToken(c)) {
+		if (c < '0' || c > '9') && (s[1] != '_' || !httpfield.IsTokenByte(c)) {
 			return false
 		}
 	}

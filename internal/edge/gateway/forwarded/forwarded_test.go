@@ -75,23 +75,23 @@ func TestParse(t *testing.T) {
 	tests := []struct {
 		name  string
 		lines []string
-		want  []Element
+		want  []element
 	}{
 		{"an example of RFC 7239", []string{`for="_mdn"`, `For="[2001:db8:cafe::17]:4711"`, `for=192.0.2.60;proto=http;by=203.0.113.43`},
-			[]Element{{For: "_mdn"}, {For: "[2001:db8:cafe::17]:4711"}, {For: "192.0.2.60", Proto: "http", By: "203.0.113.43"}}},
-		{"several in a line", []string{"for=192.0.2.43, for=198.51.100.17"}, []Element{{For: "192.0.2.43"}, {For: "198.51.100.17"}}},
-		{"quoted pairs", []string{`for="a\"b\\c"`}, []Element{{For: `a"b\c`}}},
-		{"a comma in quotes", []string{`for="a,b";host=x`}, []Element{{For: "a,b", Host: "x"}}},
-		{"unknown parameters", []string{"secret=x;for=1"}, []Element{{For: "1"}}},
-		{"empty elements", []string{", ,for=1;,;"}, []Element{{For: "1"}}},
-		{"a break ends belief in what stands before it", []string{"for=1", "for=2;for=3", "for=4"}, []Element{{For: "4"}}},
+			[]element{{For: "_mdn"}, {For: "[2001:db8:cafe::17]:4711"}, {For: "192.0.2.60", Proto: "http", By: "203.0.113.43"}}},
+		{"several in a line", []string{"for=192.0.2.43, for=198.51.100.17"}, []element{{For: "192.0.2.43"}, {For: "198.51.100.17"}}},
+		{"quoted pairs", []string{`for="a\"b\\c"`}, []element{{For: `a"b\c`}}},
+		{"a comma in quotes", []string{`for="a,b";host=x`}, []element{{For: "a,b", Host: "x"}}},
+		{"unknown parameters", []string{"secret=x;for=1"}, []element{{For: "1"}}},
+		{"empty elements", []string{", ,for=1;,;"}, []element{{For: "1"}}},
+		{"a break ends belief in what stands before it", []string{"for=1", "for=2;for=3", "for=4"}, []element{{For: "4"}}},
 		{"no end of the quotes", []string{`for="1`}, nil},
 		{"text behind a value", []string{"for=1 x"}, nil},
 		{"no value", []string{"for="}, nil},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			if got := Parse(tt.lines); !slices.Equal(got, tt.want) {
+			if got := parse(tt.lines); !slices.Equal(got, tt.want) {
 				t.Errorf("got %+v, want %+v", got, tt.want)
 			}
 		})
@@ -102,12 +102,12 @@ func FuzzParse(f *testing.F) {
 	f.Add(`for="[2001:db8::1]:80";proto=https, for=1`)
 	f.Add(`for="a\`)
 	f.Fuzz(func(t *testing.T, line string) {
-		elements := Parse([]string{line, line})
+		elements := parse([]string{line, line})
 		if len(elements) > mostElements {
 			t.Errorf("%d elements", len(elements))
 		}
 		for _, e := range elements {
-			ParseNode(e.For)
+			parseNode(e.For)
 		}
 	})
 }

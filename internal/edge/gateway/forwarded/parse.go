@@ -1,19 +1,23 @@
 package forwarded
 
-import "strings"
+import (
+	"strings"
 
-// Element is what one proxy said (RFC 7239 section 4). Parameters that are not
+	"github.com/evergate/evergate/internal/httpfield"
+)
+
+// element is what one proxy said (RFC 7239 section 4). Parameters that are not
 // there are "".
-type Element struct{ For, By, Host, Proto string }
+type element struct{ For, By, Host, Proto string }
 
 // mostElements bounds what is kept; a chain of more proxies is no chain.
 const mostElements = 64
 
-// Parse reads the lines of a Forwarded field, the nearest proxy last. A line that
+// parse reads the lines of a Forwarded field, the nearest proxy last. A line that
 // breaks the grammar is dropped with all that stand before it: what is nearer than
 // the break may be believed, what is farther came through whoever broke it.
-func Parse(lines []string) []Element {
-	var all []Element
+func parse(lines []string) []element {
+	var all []element
 	for _, line := range lines {
 		elements, ok := parseLine(line)
 		if !ok {
@@ -27,8 +31,8 @@ func Parse(lines []string) []Element {
 	return all
 }
 
-func parseLine(s string) (all []Element, ok bool) {
-	var e Element
+func parseLine(s string) (all []element, ok bool) {
+	var e element
 	seen := false
 	for {
 		s = strings.TrimLeft(s, " \t")
@@ -42,7 +46,7 @@ func parseLine(s string) (all []Element, ok bool) {
 			if seen {
 				all = append(all, e)
 			}
-			e, seen = Element{}, false
+			e, seen = element{}, false
 			s = s[1:]
 			continue
 		case s[0] == ';':
@@ -70,7 +74,7 @@ func parseLine(s string) (all []Element, ok bool) {
 }
 
 // set reports false for a parameter that is there already.
-func (e *Element) set(name, value string) bool {
+func (e *element) set(name, value string) bool {
 	var to *string
 	switch name {
 	case "for":
@@ -115,12 +119,8 @@ func parseValue(s string) (value, rest string, ok bool) {
 // token is the longest token (RFC 9110 section 5.6.2) at the beginning of s.
 func token(s string) string {
 	i := 0
-	for i < len(s) && isToken(s[i]) {
+	for i < len(s) && httpfield.IsTokenByte(s[i]) {
 		i++
 	}
 	return s[:i]
-}
-
-func isToken(c byte) bool {
-	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || strings.IndexByte("!#$%&'*+-.^_`|~", c) >= 0
 }

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/evergate/evergate/internal/clock"
 	"github.com/evergate/evergate/internal/config"
 	"github.com/evergate/evergate/internal/edge/gateway/front/lane"
 )
@@ -39,7 +40,7 @@ func (f *Front) Drain(ctx context.Context, d config.Drain, hooks Hooks) error {
 	if hooks.Unready != nil {
 		hooks.Unready()
 	}
-	pause(ctx, d.AcceptGrace.D())
+	clock.Sleep(ctx, d.AcceptGrace.D())
 
 	if !f.close() {
 		return ErrDrained
@@ -95,11 +96,9 @@ func (f *Front) stopAccepting(stop func(*socket)) {
 // closed.
 func (f *Front) waitForRequests(ctx context.Context) {
 	var servers sync.WaitGroup
-	for _, g := range f.generations() {
-		if g.h3 != nil {
-			// GOAWAY at once: HTTP/3 visitors know which requests were not taken.
-			servers.Go(func() { _ = g.h3.Shutdown(ctx) })
-		}
+	for _, v := range f.quicVisitors(everyQUIC) {
+		// GOAWAY at once: HTTP/3 visitors know which requests were not taken.
+		servers.Go(func() { v.part(ctx) })
 	}
 	idle, done := context.WithTimeout(ctx, linger)
 	f.waitForNone(idle, drainPoll)
@@ -116,7 +115,7 @@ func (f *Front) waitForRequests(ctx context.Context) {
 // two requests, until none is left or ctx ends.
 func (f *Front) waitForLanes(ctx context.Context) {
 	for f.closeIdleLanes() > 0 {
-		if !pause(ctx, drainPoll) {
+		if !clock.Sleep(ctx, drainPoll) {
 			return
 		}
 	}
@@ -147,24 +146,9 @@ func (f *Front) closeIdleLanes() (left int) {
 // waitForNone waits until no connection is open, or ctx ends.
 func (f *Front) waitForNone(ctx context.Context, every time.Duration) {
 	for f.openConnections() > 0 {
-		if !pause(ctx, every) {
+		if !clock.Sleep(ctx, every) {
 			return
 		}
-	}
-}
-
-// pause waits for d. It reports false if ctx ended first.
-func pause(ctx context.Context, d time.Duration) bool {
-	if d <= 0 {
-		return ctx.Err() == nil
-	}
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
 	}
 }
 
@@ -181,10 +165,10 @@ func (f *Front) force() int {
 	for _, c := range left {
 		c.abort("drain")
 	}
+	for _, v := range f.quicVisitors(everyQUIC) {
+		_ = v.server.Close()
+	}
 	for _, g := range f.generations() {
-		if g.h3 != nil {
-			_ = g.h3.Close()
-		}
 		g.handoff.Close()
 		// Its connections are closed already.
 		_ = g.server.Close()

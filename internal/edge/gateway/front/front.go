@@ -66,6 +66,7 @@ type Front struct {
 	mu      sync.Mutex // guards the fields below; held through Apply
 	sockets map[string]*socket
 	order   []*socket // as configured: http first, then https
+	closing []*socket // removed, and perhaps still taking their last visitors
 	old     []*generation
 	closed  bool
 
@@ -155,6 +156,7 @@ func (f *Front) commit(cfg *config.Config, next *generation, plan *plan) {
 	for _, s := range plan.removed {
 		delete(f.sockets, s.key)
 		s.remove()
+		f.closing = append(keep(f.closing, (*socket).isOpen), s)
 		f.leave(func(c *conn) bool { return c.socket == s })
 	}
 	f.order = plan.order
@@ -178,6 +180,7 @@ func (f *Front) retire(previous, next *generation) {
 	f.old = append(f.old, previous)
 	if previous.settings.tls != next.settings.tls && previous.settings.tls != nil {
 		f.leave(func(c *conn) bool { return c.generation == previous && c.secure })
+		f.part(f.drainTime(), func(v *quicVisitor) bool { return v.generation == previous })
 	}
 	previous.retire()
 }

@@ -381,6 +381,24 @@ func TestFront_AnAddressMayChangeOnTheSamePort(t *testing.T) {
 	}
 }
 
+func TestFront_AnAddressMayComeBackAtOnce(t *testing.T) {
+	h := newHouse(t, basicConfig(), hello)
+	address := h.http()
+	h.front.Close()
+	cfg := basicConfig()
+	cfg.Listen = config.Listen{HTTP: config.StringList{address}}
+	h = newHouse(t, cfg, hello)
+	without := basicConfig()
+	without.Listen = config.Listen{HTTP: config.StringList{"127.0.0.1:0"}}
+	for range 3 {
+		h.apply(without)
+		h.apply(cfg) // while the one before still takes its last visitors
+	}
+	if status, _ := get(t, h.client(false), "http://"+address); status != 200 {
+		t.Errorf("the address that came back answers %d", status)
+	}
+}
+
 func TestFront_ASocketMayTurnFromHTTPToHTTPS(t *testing.T) {
 	h := newHouse(t, basicConfig(), hello)
 	address := h.http()

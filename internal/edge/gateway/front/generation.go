@@ -8,8 +8,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/quic-go/quic-go/http3"
-
 	"github.com/evergate/evergate/internal/edge/gateway/front/lane"
 )
 
@@ -29,8 +27,7 @@ type generation struct {
 	front    *Front
 	settings *settings
 	server   *http.Server
-	lane     *lane.Lane // for plain HTTP/1.1, before server
-	h3       *http3.Server
+	lane     *lane.Lane  // for plain HTTP/1.1, before server
 	h3TLS    *tls.Config // nil: no https listener
 	handoff  *handoff
 

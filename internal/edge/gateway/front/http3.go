@@ -24,7 +24,12 @@ const (
 func (g *generation) prepareHTTP3() {
 	g.h3TLS = http3.ConfigureTLSConfig(g.settings.tls.Clone())
 	g.h3TLS.MinVersion = tls.VersionTLS13
-	g.h3 = &http3.Server{
+}
+
+// newHTTP3 returns the server of one QUIC connection. Each has its own, because
+// http3 asks visitors to go (RFC 9114 section 5.2) only when their server ends.
+func (g *generation) newHTTP3() *http3.Server {
+	return &http3.Server{
 		Handler:        g.front.root,
 		MaxHeaderBytes: int(g.settings.limits.HeaderBytes),
 		IdleTimeout:    g.settings.limits.IdleTimeout.D(),
@@ -161,7 +166,7 @@ func (u *udpSocket) welcome(qc *quic.Conn, s *socket) {
 	}
 	go func() {
 		// Its end is the visitor's or ours; either is ordinary.
-		_ = g.h3.ServeQUICConn(qc)
+		_ = v.server.ServeQUICConn(qc)
 		closeQUIC(qc, http3.ErrCodeNoError) // where the server returned first: it drains
 		v.exit()
 	}()
@@ -172,7 +177,8 @@ func closeQUIC(qc *quic.Conn, code http3.ErrCode) {
 	_ = qc.CloseWithError(quic.ApplicationErrorCode(code), "")
 }
 
-// drain takes no more connections, waits for those there, and closes the socket.
+// drain takes no more connections, asks those there to go, waits for their
+// requests, and closes the socket.
 func (u *udpSocket) drain(longest time.Duration) {
 	// Its error is that of a second close.
 	_ = u.listener.Close()
@@ -180,6 +186,7 @@ func (u *udpSocket) drain(longest time.Duration) {
 	<-u.done
 	ctx, cancel := context.WithTimeout(context.Background(), longest)
 	defer cancel()
+	u.front.part(longest, func(v *quicVisitor) bool { return v.udp == u })
 	u.front.waitForQUIC(ctx, u)
 	u.close()
 }
@@ -195,13 +202,14 @@ func (u *udpSocket) close() {
 type quicVisitor struct {
 	visitor
 	conn    *quic.Conn
+	server  *http3.Server // its own
 	udp     *udpSocket
 	address netip.Addr
 	counted bool // in the census
 }
 
 func newQUICVisitor(f *Front, g *generation, s *socket, u *udpSocket, qc *quic.Conn) *quicVisitor {
-	v := &quicVisitor{conn: qc, udp: u, address: addressOf(qc.RemoteAddr())}
+	v := &quicVisitor{conn: qc, server: g.newHTTP3(), udp: u, address: addressOf(qc.RemoteAddr())}
 	v.front, v.generation, v.socket = f, g, s
 	v.setLimits(g.settings.limits.Response)
 	v.end = func(why string) {
@@ -214,10 +222,45 @@ func newQUICVisitor(f *Front, g *generation, s *socket, u *udpSocket, qc *quic.C
 	return v
 }
 
+// part asks the visitor to go when its requests have been answered, and waits for
+// that. When ctx ends, the connection does.
+func (v *quicVisitor) part(ctx context.Context) {
+	// Its error says that ctx ended.
+	_ = v.server.Shutdown(ctx)
+}
+
+// part asks those to go for whom which holds, in the background. They have until
+// longest is over.
+func (f *Front) part(longest time.Duration, which func(*quicVisitor) bool) {
+	for _, v := range f.quicVisitors(which) {
+		go func() {
+			ctx, cancel := context.WithTimeout(context.Background(), longest)
+			defer cancel()
+			v.part(ctx)
+		}()
+	}
+}
+
+// everyQUIC is for quicVisitors.
+func everyQUIC(*quicVisitor) bool { return true }
+
+// quicVisitors returns the open QUIC connections for which which holds.
+func (f *Front) quicVisitors(which func(*quicVisitor) bool) []*quicVisitor {
+	f.live.Lock()
+	defer f.live.Unlock()
+	var all []*quicVisitor
+	for _, v := range f.quics {
+		if which(v) {
+			all = append(all, v)
+		}
+	}
+	return all
+}
+
 // enter counts the connection, or says which limit it would break.
 func (v *quicVisitor) enter() (why string) {
 	f, g := v.front, v.generation
-	if g.h3 == nil {
+	if g.h3TLS == nil {
 		return "off"
 	}
 	if !f.gate.tryEnter() {
@@ -262,22 +305,11 @@ func (f *Front) quicVisitorOf(qc *quic.Conn) *quicVisitor {
 func (f *Front) waitForQUIC(ctx context.Context, u *udpSocket) {
 	poll := time.NewTicker(drainPoll)
 	defer poll.Stop()
-	for f.quicConnections(u) > 0 {
+	for len(f.quicVisitors(func(v *quicVisitor) bool { return v.udp == u })) > 0 {
 		select {
 		case <-poll.C:
 		case <-ctx.Done():
 			return
 		}
 	}
-}
-
-func (f *Front) quicConnections(u *udpSocket) (n int) {
-	f.live.Lock()
-	defer f.live.Unlock()
-	for _, v := range f.quics {
-		if v.udp == u {
-			n++
-		}
-	}
-	return n
 }

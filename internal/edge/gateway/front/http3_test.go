@@ -174,3 +174,44 @@ func TestFront_ResetsAnHTTP3StreamWhoseWindowStaysShut(t *testing.T) {
 		t.Errorf("%v streams counted, want 1", n)
 	}
 }
+
+func TestFront_HTTP3VisitorsAreAskedToGo(t *testing.T) {
+	tests := []struct {
+		name   string
+		change func(h *house) // what makes them go
+	}{
+		{"when HTTP/3 is switched off", func(h *house) { h.apply(basicConfig()) }},
+		{"when TLS asks something else of visitors", func(h *house) { h.certs.replace(); h.apply(http3Config()) }},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			reached, release := make(chan struct{}), make(chan struct{})
+			h := newHouse(t, http3Config(), func(w http.ResponseWriter, r *http.Request) {
+				if r.URL.Path == "/long" {
+					close(reached)
+					<-release
+				}
+				hello(w, r)
+			})
+			client, url := h.http3Client(), "https://"+h.https()
+			answer := make(chan string, 1)
+			go func() {
+				res, err := client.Get(url + "/long")
+				if err != nil {
+					answer <- err.Error()
+					return
+				}
+				defer res.Body.Close()
+				answer <- res.Status
+			}()
+			<-reached
+			tt.change(h)
+			close(release)
+			if got := <-answer; got != "200 OK" {
+				t.Errorf("the request under way got %s", got)
+			}
+			// Their connections end long before the idle time is over.
+			eventually(t, "nobody is left", func() bool { return len(h.front.quicVisitors(everyQUIC)) == 0 })
+		})
+	}
+}

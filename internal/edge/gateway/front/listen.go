@@ -35,9 +35,12 @@ func (f *Front) open(cfg *config.Config) (*plan, error) {
 		s := f.sockets[key]
 		if s == nil {
 			var err error
-			if s, err = newSocket(f, key, addresses[i], p.removed); err != nil {
+			if s, err = newSocket(f, key, addresses[i], slices.Concat(p.removed, f.closing)); err != nil {
 				p.discard()
-				return nil, fmt.Errorf("listen on %s: %w", addresses[i], err)
+				if i < len(cfg.Listen.HTTP) {
+					return nil, fmt.Errorf("listen.http: %w", err)
+				}
+				return nil, fmt.Errorf("listen.https: %w", err)
 			}
 			p.opened = append(p.opened, s)
 		}
@@ -103,8 +106,9 @@ func wanted(cfg *config.Config) (keys, addresses []string) {
 	return keys, addresses
 }
 
-// listen opens address. If one of the sockets that are about to go has the same
-// port (":80" becomes "127.0.0.1:80"), both share it until that one is closed.
+// listen opens address. If one of the sockets that are about to go, or that were
+// removed a moment ago, has the same port (":80" becomes "127.0.0.1:80"), both
+// share it until that one is closed.
 func listen(address string, removed []*socket) (*net.TCPListener, error) {
 	lc := net.ListenConfig{}
 	// Go's listeners speak Multipath TCP where the kernel does. Its sockets take no

@@ -85,6 +85,16 @@ func (s *socket) remove() {
 	s.stop()
 }
 
+// isOpen reports whether the socket still accepts.
+func (s *socket) isOpen() bool {
+	select {
+	case <-s.stopped:
+		return false
+	default:
+		return true
+	}
+}
+
 // port returns the port that the socket listens on.
 func (s *socket) port() int { return s.listener.Addr().(*net.TCPAddr).Port }
 

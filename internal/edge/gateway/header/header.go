@@ -8,6 +8,8 @@ package header
 import (
 	"net/http"
 	"strings"
+
+	"github.com/evergate/evergate/internal/httpfield"
 )
 
 // HopByHop removes from h the fields that are about the visitor's connection: the
@@ -16,17 +18,16 @@ import (
 // the visitor wants to change to, "" for none.
 func HopByHop(h http.Header) (upgrade string) {
 	if lines, ok := h["Connection"]; ok {
-		delete(h, "Connection")
 		wanted := false
 		for _, line := range lines {
 			for line != "" {
 				var token string
-				token, line, _ = strings.Cut(line, ",")
-				switch token = strings.Trim(token, " \t"); {
-				case token == "", equal(token, "keep-alive"), equal(token, "close"):
-				case equal(token, "upgrade"):
+				token, line = httpfield.NextToken(line)
+				switch {
+				case token == "", httpfield.EqualFold(token, "keep-alive"), httpfield.EqualFold(token, "close"):
+				case httpfield.EqualFold(token, "upgrade"):
 					wanted = true
-				case equal(token, "te"): // judged below
+				case httpfield.EqualFold(token, "te"): // judged below
 				default:
 					delete(h, http.CanonicalHeaderKey(token))
 				}
@@ -36,62 +37,9 @@ func HopByHop(h http.Header) (upgrade string) {
 			upgrade = strings.Trim(u[0], " \t")
 		}
 	}
-	delete(h, "Upgrade")
-	delete(h, "Keep-Alive")
-	delete(h, "Proxy-Connection")
-	delete(h, "Proxy-Authenticate")
-	delete(h, "Proxy-Authorization")
-	delete(h, "Trailer")
-	delete(h, "Transfer-Encoding")
-	delete(h, "Http2-Settings")
-	if te, ok := h["Te"]; ok {
-		if HasToken(te, "trailers") {
-			h["Te"] = trailers
-		} else {
-			delete(h, "Te")
-		}
-	}
+	httpfield.DeleteHopByHop(h)
+	delete(h, "Http2-Settings") // of an upgrade to h2c, which RFC 9113 has done away with
 	return upgrade
-}
-
-// trailers is a shared value; an Add to it makes a new slice.
-var trailers = []string{"trailers"}[:1:1]
-
-// HasToken reports whether one of the comma-separated lines has the token, in any
-// letter case. Parameters (";q=0.5") are not part of it.
-func HasToken(lines []string, token string) bool {
-	for _, line := range lines {
-		for line != "" {
-			var t string
-			t, line, _ = strings.Cut(line, ",")
-			t, _, _ = strings.Cut(t, ";")
-			if equal(strings.Trim(t, " \t"), token) {
-				return true
-			}
-		}
-	}
-	return false
-}
-
-// equal compares ASCII without regard to case. strings.EqualFold would take the
-// Kelvin sign for a k.
-func equal(a, b string) bool {
-	if len(a) != len(b) {
-		return false
-	}
-	for i := range len(a) {
-		x, y := a[i], b[i]
-		if 'A' <= x && x <= 'Z' {
-			x |= 0x20
-		}
-		if 'A' <= y && y <= 'Z' {
-			y |= 0x20
-		}
-		if x != y {
-			return false
-		}
-	}
-	return true
 }
 
 // IsOdd reports whether a name has "_" or ".": CGI, PHP and WSGI take them for
@@ -110,11 +58,10 @@ func IsOdd(name string) bool {
 func MayAllow(name string) bool {
 	double := http.CanonicalHeaderKey(strings.NewReplacer("_", "-", ".", "-").Replace(name))
 	switch double {
-	case "Connection", "Keep-Alive", "Proxy-Connection", "Proxy-Authenticate", "Proxy-Authorization", "Te", "Trailer",
-		"Transfer-Encoding", "Upgrade", "Content-Length", "Host", "Expect", "X-Request-Id":
+	case "Content-Length", "Host", "Expect", "X-Request-Id":
 		return false
 	}
-	return Claims(double) == Nothing
+	return !httpfield.IsHopByHop(double) && Claims(double) == Nothing
 }
 
 // Claim is what a field says that a visitor has no right to say.

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/evergate/evergate/internal/config"
+	"github.com/evergate/evergate/internal/httpfield"
 )
 
 func fieldsOf(lines ...string) http.Header {
@@ -52,10 +53,11 @@ func TestHopByHop(t *testing.T) {
 
 func FuzzHopByHop(f *testing.F) {
 	f.Add("close, X-A,,x-b", "websocket")
+	f.Add("x-a;q=1", "")
 	f.Fuzz(func(t *testing.T, connection, upgrade string) {
 		h := http.Header{"Connection": {connection}, "Upgrade": {upgrade}, "X-A": {"1"}}
 		HopByHop(h)
-		if HasToken([]string{connection}, "x-a") && h["X-A"] != nil || h["Connection"] != nil || h["Upgrade"] != nil {
+		if httpfield.HasToken([]string{connection}, "x-a") && h["X-A"] != nil || h["Connection"] != nil || h["Upgrade"] != nil {
 			t.Errorf("%q left %v", connection, h)
 		}
 	})

@@ -66,6 +66,16 @@ func TestWrite_PeopleGetHTML(t *testing.T) {
 	}
 }
 
+func TestWrite_MaintenancePromisesNoSeconds(t *testing.T) {
+	res := write(t, builtinSet(t), "GET", browser, Page{Status: 503, Reason: "maintenance", Message: "Back at noon.", RetryAfter: time.Minute})
+	if text := body(t, res); !strings.Contains(text, "Back at noon.") || strings.Contains(text, "seconds") {
+		t.Errorf("the page says\n%s", text)
+	}
+	if got := res.Header.Get("Retry-After"); got != "60" {
+		t.Errorf("Retry-After is %q, want 60", got)
+	}
+}
+
 func TestWrite_ProgramsGetJSON(t *testing.T) {
 	res := write(t, builtinSet(t), "GET", "*/*", Page{Status: 404, Reason: "no_route", RequestID: "01j"})
 	var got problem

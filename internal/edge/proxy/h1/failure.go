@@ -46,7 +46,7 @@ func (a *reply) fail(op string, err error) error {
 		e.Outcome = exchange.Reset
 	}
 	if e.Outcome == exchange.Reset && c.reused {
-		a.t.pool.suspect(a.t.o.Now())
+		a.t.pool.suspect(time.Now())
 	}
 	a.c = nil
 	c.in.free()

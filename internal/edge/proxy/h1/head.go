@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/evergate/evergate/internal/edge/proxy/upstream"
+	"github.com/evergate/evergate/internal/httpfield"
 )
 
 // head is one response head, parsed (RFC 9112 sections 4 and 5).
@@ -69,9 +70,9 @@ func parseHead(b []byte, h *head, fieldMax int) error {
 			}
 			h.chunked = true
 		case "Connection":
-			if hasToken(f.Value, "close") {
+			if httpfield.LineHasToken(f.Value, "close") {
 				closing = true
-			} else if old && hasToken(f.Value, "keep-alive") {
+			} else if old && httpfield.LineHasToken(f.Value, "keep-alive") {
 				h.keepAlive = true
 			}
 		}
@@ -122,8 +123,8 @@ func parseField(line []byte, s string) (upstream.Field, error) {
 	if colon <= 0 {
 		return upstream.Field{}, fmt.Errorf("%w: field line %.60q", ErrMalformed, line)
 	}
-	valid, canonical := inspectName(line[:colon])
-	if !valid || !clean(line[colon:]) {
+	token, canonical := httpfield.InspectName(line[:colon])
+	if !token || !clean(line[colon:]) {
 		return upstream.Field{}, fmt.Errorf("%w: field line %.60q", ErrMalformed, line)
 	}
 	name := s[:colon]

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/evergate/evergate/internal/edge/proxy/upstream"
+	"github.com/evergate/evergate/internal/httpfield"
 )
 
 func TestParseHead(t *testing.T) {
@@ -90,7 +91,7 @@ func FuzzParseHead(f *testing.F) {
 			t.Errorf("accepted %+v", h)
 		}
 		for _, field := range h.fields {
-			if valid, canonical := inspectName([]byte(field.Name)); !valid || !canonical || !clean([]byte(field.Value)) {
+			if _, canonical := httpfield.InspectName(field.Name); !canonical || !clean([]byte(field.Value)) {
 				t.Errorf("accepted field %q: %q", field.Name, field.Value)
 			}
 		}

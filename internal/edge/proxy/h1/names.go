@@ -5,45 +5,6 @@ import (
 	"strings"
 )
 
-// What a byte is within a field name (RFC 9110 section 5.6.2).
-const (
-	notToken = iota
-	tokenOther
-	tokenLower
-	tokenUpper
-)
-
-var tokenKind = func() (kind [256]uint8) {
-	for _, b := range []byte("!#$%&'*+-.^_`|~0123456789") {
-		kind[b] = tokenOther
-	}
-	for b := 'a'; b <= 'z'; b++ {
-		kind[b] = tokenLower
-		kind[b-'a'+'A'] = tokenUpper
-	}
-	return kind
-}()
-
-// inspectName says whether name is a token, and whether it is in the form of
-// http.CanonicalHeaderKey.
-func inspectName[S string | []byte](name S) (valid, canonical bool) {
-	canonical = true
-	upper := true
-	for i := 0; i < len(name); i++ {
-		b := name[i]
-		switch tokenKind[b] {
-		case notToken:
-			return false, false
-		case tokenLower:
-			canonical = canonical && !upper
-		case tokenUpper:
-			canonical = canonical && upper
-		}
-		upper = b == '-'
-	}
-	return len(name) > 0, canonical
-}
-
 // canonicalName is the canonical form of name, which is a token but not in that
 // form. Names that servers are known to send in lower case cost no allocation.
 func canonicalName(name string) string {
@@ -51,7 +12,7 @@ func canonicalName(name string) string {
 	if len(name) <= len(lower) {
 		for i := range len(name) {
 			b := name[i]
-			if tokenKind[b] == tokenUpper {
+			if 'A' <= b && b <= 'Z' {
 				b += 'a' - 'A'
 			}
 			lower[i] = b
@@ -82,20 +43,3 @@ var knownNames = func() map[string]string {
 	}
 	return names
 }()
-
-// hasToken reports whether the comma-separated list holds token, in any case.
-// token must be lower case.
-func hasToken(list, token string) bool {
-	for len(list) > 0 {
-		item := list
-		if i := strings.IndexByte(list, ','); i >= 0 {
-			item, list = list[:i], list[i+1:]
-		} else {
-			list = ""
-		}
-		if strings.EqualFold(strings.Trim(item, " \t"), token) {
-			return true
-		}
-	}
-	return false
-}

@@ -13,7 +13,6 @@ var errNoSlot = errors.New("all connections are in use")
 // pool keeps the idle connections to one server, the one used last on top, so
 // that a quiet server is left with few of them. Safe for concurrent use.
 type pool struct {
-	now         func() time.Time
 	maxOpen     int
 	maxIdle     int
 	idleTimeout time.Duration
@@ -34,7 +33,7 @@ type pool struct {
 type waiter struct{ grant chan *conn }
 
 func (p *pool) init(o Options) {
-	p.now, p.maxOpen, p.maxIdle = o.Now, o.MaxOpen, o.MaxIdle
+	p.maxOpen, p.maxIdle = o.MaxOpen, o.MaxIdle
 	p.idleTimeout, p.maxAge, p.probeAfter = o.IdleTimeout, o.MaxAge, o.ProbeAfter
 }
 
@@ -134,7 +133,7 @@ func (p *pool) suspect(now time.Time) {
 
 // put takes c, which is open and clean, back.
 func (p *pool) put(c *conn) {
-	now := p.now()
+	now := time.Now()
 	p.mu.Lock()
 	old := p.maxAge > 0 && now.Sub(c.born) >= p.maxAge
 	if !old && !p.closed {
@@ -198,7 +197,7 @@ func (p *pool) arm(d time.Duration) {
 
 // reap closes the connections that were idle for too long.
 func (p *pool) reap() {
-	now := p.now()
+	now := time.Now()
 	p.mu.Lock()
 	n := 0
 	for n < len(p.idle) && now.Sub(p.idle[n].idleSince) >= p.idleTimeout {

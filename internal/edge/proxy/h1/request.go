@@ -8,6 +8,7 @@ import (
 	"strconv"
 
 	"github.com/evergate/evergate/internal/edge/proxy/upstream"
+	"github.com/evergate/evergate/internal/httpfield"
 )
 
 // output is a request on its way out: its head, and behind it its body if that
@@ -30,7 +31,7 @@ func (o *output) free() {
 // head; for any other body stream is true. Errors wrap ErrInvalidRequest or
 // ErrRequestBody.
 func (o *output) compose(req *upstream.Request) (stream bool, err error) {
-	if !validToken(req.Method) || req.Method == "CONNECT" {
+	if !httpfield.IsToken(req.Method) || req.Method == "CONNECT" {
 		return false, fmt.Errorf("%w: method %.40q", upstream.ErrInvalidRequest, req.Method)
 	}
 	if !validTarget(req.Target) {
@@ -52,9 +53,7 @@ func (o *output) compose(req *upstream.Request) (stream bool, err error) {
 		}
 		switch key {
 		case "Te":
-			for _, v := range values {
-				trailersWanted = trailersWanted || hasToken(v, "trailers")
-			}
+			trailersWanted = trailersWanted || httpfield.HasToken(values, "trailers")
 			continue
 		case "Host", "Content-Length", "Transfer-Encoding", "Connection", "Keep-Alive", "Proxy-Connection", "Upgrade", "Trailer", "Expect":
 			continue // framing is ours
@@ -68,7 +67,7 @@ func (o *output) compose(req *upstream.Request) (stream bool, err error) {
 	}
 	for i := range req.Extra {
 		f := &req.Extra[i]
-		if !validToken(f.Name) {
+		if !httpfield.IsToken(f.Name) {
 			return false, fmt.Errorf("%w: field name %.40q", upstream.ErrInvalidRequest, f.Name)
 		}
 		o.field(f.Name, f.Value)
@@ -166,8 +165,8 @@ func requestBodyError(err error) error {
 
 // fieldKey is name in canonical form; ok is false if name is not a token.
 func fieldKey(name string) (key string, ok bool) {
-	valid, canonical := inspectName(name)
-	if !valid {
+	token, canonical := httpfield.InspectName(name)
+	if !token {
 		return "", false
 	}
 	if canonical {
@@ -196,9 +195,4 @@ func validTarget(target string) bool {
 		}
 	}
 	return true
-}
-
-func validToken(s string) bool {
-	valid, _ := inspectName(s)
-	return valid
 }

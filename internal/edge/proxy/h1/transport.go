@@ -52,11 +52,6 @@ type Options struct {
 
 	ResponseHeaderBytes  int64 // bytes of one response head, status line included
 	ResponseHeaderFields int   // fields of one response head
-
-	// Dial opens connections in tests; nil is a net.Dialer.
-	Dial func(ctx context.Context, network, address string) (net.Conn, error)
-	// Now tells the ages of connections; nil is time.Now.
-	Now func() time.Time
 }
 
 // Transport is an upstream.Transport for one server that speaks HTTP/1.1. It
@@ -81,12 +76,6 @@ func New(o Options) *Transport {
 	}
 	if o.ResponseHeaderFields <= 0 {
 		o.ResponseHeaderFields = 200
-	}
-	if o.Now == nil {
-		o.Now = time.Now
-	}
-	if o.Dial == nil {
-		o.Dial = (&net.Dialer{}).DialContext
 	}
 	if o.TLS != nil {
 		o.TLS = o.TLS.Clone()
@@ -251,7 +240,7 @@ func (t *Transport) acquire(ctx context.Context, limit time.Time, fresh bool) (*
 			c.in = inboxes.Get().(*inbox)
 			return c, nil
 		}
-		if t.pool.usable(c, t.o.Now(), fresh) {
+		if t.pool.usable(c, time.Now(), fresh) {
 			c.reused = true
 			c.in = inboxes.Get().(*inbox)
 			return c, nil
@@ -279,12 +268,12 @@ func (t *Transport) dial(ctx context.Context, limit time.Time) (*conn, error) {
 		dialCtx, cancel = context.WithDeadline(ctx, deadline)
 		defer cancel()
 	}
-	nc, err := t.o.Dial(dialCtx, t.o.Network, t.o.Address)
+	nc, err := new(net.Dialer).DialContext(dialCtx, t.o.Network, t.o.Address)
 	if err != nil {
 		return nil, dialError(ctx, limit, exchange.NotConnected, "dial", err)
 	}
 	t.dials.Add(1)
-	c := &conn{Conn: nc, socket: nc, born: t.o.Now()}
+	c := &conn{Conn: nc, socket: nc, born: time.Now()}
 	c.bind()
 	if t.o.TLS != nil {
 		tc := tls.Client(nc, t.o.TLS)

@@ -1,10 +1,9 @@
 package h1
 
 import (
+	"errors"
 	"net"
 	"sync"
-
-	"errors"
 )
 
 // tunnel is a connection after 101, owned by the caller. It reads first what

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/evergate/evergate/internal/edge/proxy/upstream"
+	"github.com/evergate/evergate/internal/httpfield"
 )
 
 // upload writes a request body on its own goroutine while the attempt's reads
@@ -178,7 +179,7 @@ func (u *upload) runChunked(buf []byte) {
 func (u *upload) end(b []byte) ([]byte, error) {
 	b = append(b, "0\r\n"...)
 	for name, values := range u.req.Trailer {
-		if !validToken(name) {
+		if !httpfield.IsToken(name) {
 			return nil, fmt.Errorf("%w: trailer name %.40q", upstream.ErrRequestBody, name)
 		}
 		for _, v := range values {

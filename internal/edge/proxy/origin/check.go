@@ -178,6 +178,13 @@ func (c *checker) end(gen uint64, err error) {
 	close(s.checks.done)
 	s.checks.done = make(chan struct{})
 	s.machine.check(now, gen, err == nil, cause, g.peersOf(s))
+	if m := &s.machine; m.health == Unknown && m.fails == m.rules.fall {
+		// It stays unknown, so no change will say why it gets no traffic: a wrong
+		// path in health.active is the first mistake that people make.
+		g.after = append(g.after, func() {
+			g.log.Warn("server has not passed its checks and gets no traffic", "server", s.name, "path", c.cfg.Path, "error", cause)
+		})
+	}
 	if len(g.changes) > 0 {
 		g.settle(now)
 	}

@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"io"
+	"log/slog"
 	"strings"
 	"testing"
 	"testing/iotest"
+	"testing/synctest"
 	"time"
 
 	"github.com/evergate/evergate/internal/config"
@@ -85,4 +87,26 @@ func TestChecker_usesItsOwnConnectionsWhereTheyAreCounted(t *testing.T) {
 	if len(w.specs) != 2 || w.specs[0].MaxOpen != 2 || w.specs[1].MaxOpen != 0 || w.specs[1].Address != s1 {
 		t.Errorf("transports %+v", w.specs)
 	}
+}
+
+func TestChecker_saysWhenANewServerDoesNotPass(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := &world{}
+		w.server(s1).set(false, 404)
+		var log strings.Builder
+		options := w.options()
+		options.Logger = slog.New(slog.NewTextHandler(&log, nil))
+		o, err := New("shop", withChecks(settingsFor(a1)), options)
+		if err != nil {
+			t.Fatal(err)
+		}
+		o.Start()
+		time.Sleep(time.Minute)
+		o.Retire()
+		synctest.Wait()
+		const want = `level=WARN msg="server has not passed its checks and gets no traffic" origin=shop server=` + s1 + ` path=/healthz error="status 404"`
+		if n := strings.Count(log.String(), want); n != 1 {
+			t.Errorf("said %d times, want once:\n%s", n, log.String())
+		}
+	})
 }

@@ -37,7 +37,6 @@ func TestVisit_propertiesOfTheQueue(t *testing.T) {
 			o.Start()
 			defer o.Retire()
 			g := o.group
-			limit := cfg.MaxInFlight.Server
 			var all []*waiter // in the order of arrival
 			defer func() {
 				for _, r := range all {
@@ -81,7 +80,7 @@ func TestVisit_propertiesOfTheQueue(t *testing.T) {
 				case what == 8:
 					o.SetPaused(rapid.Bool().Draw(t, "paused"))
 				case what == 9:
-					limit = rapid.IntRange(1, 3).Draw(t, "limit")
+					limit := rapid.IntRange(1, 3).Draw(t, "limit")
 					cfg.MaxInFlight.Origin = rapid.IntRange(0, 6).Draw(t, "origin limit")
 					o.SetMaxInFlight(cfg.MaxInFlight.Origin, limit)
 				}

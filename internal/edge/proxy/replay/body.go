@@ -80,11 +80,10 @@ type Body struct {
 
 // Begin makes b the body read from src. size is the announced length, -1 if unknown.
 func (b *Body) Begin(s *Store, src io.Reader, size int64, l Limits) {
-	blocks := b.blocks
 	b.mu.Lock()
 	b.cond.L = &b.mu
 	b.store, b.src, b.size, b.limits = s, src, size, l
-	b.blocks, b.inMem, b.file, b.inFile = blocks[:0], 0, nil, 0
+	b.blocks, b.inMem, b.file, b.inFile = b.blocks[:0], 0, nil, 0
 	b.piece, b.tail, b.tailAt, b.read, b.err, b.why, b.lost = nil, nil, 0, 0, nil, Kept, false
 	b.running, b.reading, b.demand, b.ahead, b.discard, b.closed, b.ended = false, false, false, 0, false, false, nil
 	b.begun = true

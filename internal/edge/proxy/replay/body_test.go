@@ -227,7 +227,7 @@ func TestBody_TheVisitorsErrorReachesTheReader(t *testing.T) {
 
 func TestBody_AFullDiskCostsOnlyTheRetry(t *testing.T) {
 	s := open(t, 0, 1<<30)
-	if err := os.RemoveAll(s.Dir()); err != nil { // no file can be made any more
+	if err := os.RemoveAll(s.dir); err != nil { // no file can be made any more
 		t.Fatal(err)
 	}
 	want := pattern(100 << 10)

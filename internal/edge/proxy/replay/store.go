@@ -85,9 +85,6 @@ func (s *Store) Resize(memory, disk int64) {
 	s.disk.limit.Store(disk)
 }
 
-// Dir is the folder of the spill files.
-func (s *Store) Dir() string { return s.dir }
-
 // Usage is what the store holds now.
 func (s *Store) Usage() Usage {
 	return Usage{Memory: s.memory.used.Load(), Disk: s.disk.used.Load(), DiskErrors: s.diskErrors.Load()}

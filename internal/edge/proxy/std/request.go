@@ -10,6 +10,7 @@ import (
 	"golang.org/x/net/http/httpguts"
 
 	"github.com/evergate/evergate/internal/edge/proxy/upstream"
+	"github.com/evergate/evergate/internal/httpfield"
 )
 
 // request makes net/http's request of req. Errors wrap ErrInvalidRequest.
@@ -31,9 +32,7 @@ func (t *Transport) request(req *upstream.Request, body *gate) (*http.Request, e
 	for name, values := range req.Header {
 		switch http.CanonicalHeaderKey(name) {
 		case "Te":
-			for _, v := range values {
-				trailersWanted = trailersWanted || httpguts.HeaderValuesContainsToken([]string{v}, "trailers")
-			}
+			trailersWanted = trailersWanted || httpfield.HasToken(values, "trailers")
 		case "Host", "Content-Length", "Transfer-Encoding", "Connection", "Keep-Alive", "Proxy-Connection", "Upgrade", "Trailer", "Expect":
 		default:
 			r.Header[name] = values

@@ -60,9 +60,6 @@ type Options struct {
 
 	ResponseHeaderBytes  int64 // bytes of one response head; 0: 64 KiB
 	ResponseHeaderFields int   // fields of one response head; 0: 200
-
-	// Dial opens connections in tests; nil is a net.Dialer.
-	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 }
 
 // Transport is an upstream.Transport for one server.
@@ -102,9 +99,6 @@ func New(o Options) (*Transport, error) {
 	}
 	if o.ResponseHeaderFields <= 0 {
 		o.ResponseHeaderFields = 200
-	}
-	if o.Dial == nil {
-		o.Dial = (&net.Dialer{}).DialContext
 	}
 	t := &Transport{scheme: "http", host: o.Address}
 	if o.Network == "unix" {
@@ -256,7 +250,7 @@ func (t *Transport) connect(ctx context.Context) (net.Conn, error) {
 		ctx, cancel = context.WithTimeout(ctx, t.o.DialTimeout)
 		defer cancel()
 	}
-	nc, err := t.o.Dial(ctx, t.o.Network, t.o.Address)
+	nc, err := new(net.Dialer).DialContext(ctx, t.o.Network, t.o.Address)
 	if err != nil {
 		return nil, &upstream.Error{Class: exchange.NotConnected, Outcome: exchange.Connect, Op: "dial", Err: err}
 	}

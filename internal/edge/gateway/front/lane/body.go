@@ -1,11 +1,15 @@
 package lane
 
 import (
+	"errors"
 	"io"
 	"sync"
 	"sync/atomic"
 	"time"
 )
+
+// errAbsent is what reading a body yields after its handler has returned.
+var errAbsent = errors.New("lane: body read after the handler returned")
 
 // body is a request body of known length. One goroutine at a time reads it.
 type body struct {
@@ -16,6 +20,8 @@ type body struct {
 	mu   sync.Mutex // guards done
 	done bool       // the handler has returned
 }
+
+var _ io.ReadCloser = (*body)(nil)
 
 // Read implements io.Reader.
 func (b *body) Read(p []byte) (int, error) {
