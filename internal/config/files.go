@@ -8,22 +8,32 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
 )
 
 // CheckFiles reads the files that c names: certificates with their keys,
 // authorities, and by page, which says what is wrong with one, page templates. It
 // is apart from Load, which reads only the one file: what a path names may change
-// without it. No problem: nil.
-func CheckFiles(c *Config, page func(path string) error) []Problem {
+// without it. It warns of certificates that are over, or soon will be, at now, and
+// of hosts that no certificate is for. No problem: nil.
+func CheckFiles(c *Config, page func(path string) error, now time.Time) ([]Problem, []Warning) {
 	f := &files{cfg: c, page: page}
 	var names []string // that the certificates of tls.files are good for
 	for i, pair := range c.TLS.Files {
 		at := fmt.Sprintf("tls.files[%d]", i)
-		if leaf, err := keyPair(pair.Cert, pair.Key); err != nil {
+		leaf, err := keyPair(pair.Cert, pair.Key)
+		if err != nil {
 			f.bad(at, "%v", err)
-		} else {
-			names = append(names, leaf.DNSNames...)
+			continue
 		}
+		names = append(names, leaf.DNSNames...)
+		for _, ip := range leaf.IPAddresses {
+			names = append(names, ip.String())
+		}
+		f.age(at, pair.Cert, leaf, now)
+	}
+	if len(f.list) == 0 && len(c.Listen.HTTPS) > 0 && len(c.TLS.Files) > 0 && c.TLS.ACME == nil && !c.TLS.Local {
+		f.uncovered(names)
 	}
 	if a := c.TLS.ACME; a != nil {
 		f.authorities("tls.acme.directory_ca", a.DirectoryCA)
@@ -48,19 +58,70 @@ func CheckFiles(c *Config, page func(path string) error) []Problem {
 		}
 	}
 	sortProblems(f.list)
-	return f.list
+	sortProblems(f.warnings)
+	return f.list, f.warnings
 }
 
 // files collects what is wrong with the files of a configuration.
 type files struct {
 	cfg  *Config
 	page func(path string) error
-	list []Problem
+
+	list     []Problem
+	warnings []Warning
 }
 
 func (f *files) bad(path, format string, args ...any) {
 	line, column := f.cfg.Place(path)
 	f.list = append(f.list, Problem{File: f.cfg.File, Line: line, Column: column, Path: path, Message: fmt.Sprintf(format, args...)})
+}
+
+func (f *files) warn(path, format string, args ...any) {
+	line, column := f.cfg.Place(path)
+	f.warnings = append(f.warnings, Warning{File: f.cfg.File, Line: line, Column: column, Path: path, Message: fmt.Sprintf(format, args...)})
+}
+
+// soon is how long before its end a certificate is worth a word.
+const soon = 7 * 24 * time.Hour
+
+// age warns of a certificate whose time is over, not yet come, or nearly over.
+func (f *files) age(at, path string, leaf *x509.Certificate, now time.Time) {
+	day := func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") }
+	switch {
+	case now.After(leaf.NotAfter):
+		f.warn(at, "certificate %s is over since %s; visitors are warned off", path, day(leaf.NotAfter))
+	case now.Before(leaf.NotBefore):
+		f.warn(at, "certificate %s is not good before %s", path, day(leaf.NotBefore))
+	case leaf.NotAfter.Sub(now) < soon:
+		f.warn(at, "certificate %s ends on %s", path, day(leaf.NotAfter))
+	}
+}
+
+// uncovered warns of hosts of sites that none of names is for.
+func (f *files) uncovered(names []string) {
+	for i, s := range f.cfg.Sites {
+		f.uncoveredOf(fmt.Sprintf("sites[%d].hosts", i), s.Hosts, names)
+		f.uncoveredOf(fmt.Sprintf("sites[%d].redirect_from", i), s.RedirectFrom, names)
+	}
+}
+
+func (f *files) uncoveredOf(at string, hosts, names []string) {
+	for i, h := range hosts {
+		if h != "*" && !slices.ContainsFunc(names, func(n string) bool { return covers(n, h) }) {
+			f.warn(fmt.Sprintf("%s[%d]", at, i), "no certificate of tls.files is for %s; visitors who come by https are warned off", h)
+		}
+	}
+}
+
+// covers reports whether a certificate for name is good for host, which may be a
+// pattern (RFC 9525 section 6.3).
+func covers(name, host string) bool {
+	if strings.EqualFold(name, strings.Trim(host, "[]")) {
+		return true
+	}
+	parent, isPattern := strings.CutPrefix(name, "*.")
+	label, rest, _ := strings.Cut(host, ".")
+	return isPattern && label != "" && strings.EqualFold(rest, parent)
 }
 
 // keyPair reads a certificate and its key.

@@ -19,7 +19,7 @@ func TestCheckFiles_IsSatisfiedWithGoodFiles(t *testing.T) {
 	certificate(t, dir, "a", "*.example.org")
 	put(t, dir, "page.html", "<h1>{{.Title}}</h1>")
 	put(t, dir, "own.html", "{{.Status}}")
-	if problems := CheckFiles(withFiles(t, dir), readable); problems != nil {
+	if problems, _ := CheckFiles(withFiles(t, dir), readable, time.Now()); problems != nil {
 		t.Errorf("problems %v", problems)
 	}
 }
@@ -27,7 +27,7 @@ func TestCheckFiles_IsSatisfiedWithGoodFiles(t *testing.T) {
 func TestCheckFiles_SaysEverythingThatIsWrong(t *testing.T) {
 	dir := t.TempDir()
 	put(t, dir, "a.pem", "not PEM")
-	problems := CheckFiles(withFiles(t, dir), readable)
+	problems, _ := CheckFiles(withFiles(t, dir), readable, time.Now())
 	want := []string{
 		"f:3:15: tls.files[0]: read certificate DIR/a.pem with key DIR/a.key: ",
 		"f:3:77: tls.client_certs.ca: read authorities DIR/a.pem: it holds no PEM certificate",
@@ -57,13 +57,52 @@ sites: [{hosts: [a.example.org, "*.example.org"], routes: [{path: /*, respond: {
 	if err != nil {
 		t.Fatal(err)
 	}
-	problems := CheckFiles(c, readable)
+	problems, _ := CheckFiles(c, readable, time.Now())
 	if len(problems) != 1 || problems[0].Path != "sites[0].hosts[1]" || problems[0].Line != 4 {
 		t.Errorf("problems %v", problems)
 	}
 	certificate(t, dir, "a", "*.example.org")
-	if problems := CheckFiles(c, readable); problems != nil {
+	if problems, _ := CheckFiles(c, readable, time.Now()); problems != nil {
 		t.Errorf("with a certificate: %v", problems)
+	}
+}
+
+func TestCheckFiles_WarnsOfCertificatesThatDoNotHelp(t *testing.T) {
+	dir := t.TempDir()
+	certificate(t, dir, "a", "*.example.org") // good for an hour
+	c, _, err := Parse("f", dir, []byte(`
+listen: {https: ":443"}
+tls: {files: [{cert: a.pem, key: a.key}]}
+sites: [{hosts: [www.Example.org, example.org, a.b.example.org], redirect_from: [old.example], routes: [{path: /*, respond: {}}]}]
+`), environment)
+	if err != nil {
+		t.Fatal(err)
+	}
+	uncovered := []string{"sites[0].hosts[1]: no certificate", "sites[0].hosts[2]: no certificate", "sites[0].redirect_from[0]: no certificate"}
+	tests := []struct {
+		name string
+		now  time.Time
+		want string // of the certificate; "" for nothing
+	}{
+		{"one that is nearly over", time.Now().Add(time.Minute), "ends on"},
+		{"one that is over", time.Now().Add(2 * time.Hour), "is over since"},
+		{"one whose time has not come", time.Now().Add(-time.Hour), "is not good before"},
+	}
+	for _, tt := range tests {
+		problems, warnings := CheckFiles(c, readable, tt.now)
+		if problems != nil {
+			t.Errorf("%s: problems %v", tt.name, problems)
+		}
+		want := append([]string{tt.want}, uncovered...)
+		if len(warnings) != len(want) {
+			t.Errorf("%s: warnings %v", tt.name, warnings)
+			continue
+		}
+		for i, w := range warnings {
+			if !strings.Contains(w.String(), want[i]) {
+				t.Errorf("%s: %s, want %s", tt.name, w, want[i])
+			}
+		}
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/evergate/evergate/internal/config"
 	"github.com/evergate/evergate/internal/edge/gateway/pages"
@@ -28,9 +29,7 @@ func (e *ConfigError) Error() string {
 // what the system says of the file.
 func Load(path string) (cfg *config.Config, warnings []string, err error) {
 	cfg, risks, err := config.Load(path)
-	for _, w := range risks {
-		warnings = append(warnings, w.String())
-	}
+	warnings = lines(risks)
 	var bad *config.Problems
 	switch {
 	case errors.As(err, &bad):
@@ -38,7 +37,9 @@ func Load(path string) (cfg *config.Config, warnings []string, err error) {
 	case err != nil:
 		return nil, warnings, &ConfigError{File: path, Problems: []string{err.Error()}}
 	}
-	if problems := config.CheckFiles(cfg, pageProblem); len(problems) > 0 {
+	problems, risks := config.CheckFiles(cfg, pageProblem, time.Now())
+	warnings = append(warnings, lines(risks)...)
+	if len(problems) > 0 {
 		return nil, warnings, &ConfigError{File: path, Problems: lines(problems)}
 	}
 	return cfg, warnings, nil

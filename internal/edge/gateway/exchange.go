@@ -3,6 +3,7 @@ package gateway
 import (
 	"cmp"
 	"crypto/tls"
+	"errors"
 	"net/http"
 	"net/netip"
 	"runtime/debug"
@@ -160,10 +161,23 @@ func (w *response) explain() {
 			return
 		}
 	}
+	if why := abortReason(w.failed); why != "" {
+		w.x.Abort = why // the door itself has ended it, whatever it looked like further in
+	}
 	if gone {
 		w.x.Abort = cmp.Or(w.x.Abort, abortGone)
 	}
 	w.x.Abort = cmp.Or(w.x.Abort, abortOther)
+}
+
+// abortReason is why the front has ended a connection, for the error that a write
+// to it brought; "" if the front has not.
+func abortReason(err error) string {
+	var ended interface{ AbortReason() string }
+	if errors.As(err, &ended) {
+		return ended.AbortReason()
+	}
+	return ""
 }
 
 // settle writes the sums into the exchange.
@@ -173,7 +187,7 @@ func (w *response) settle(abort bool) {
 		x.Status = w.status
 	}
 	if w.failed != nil && !abort {
-		x.Abort = cmp.Or(x.Abort, abortGone)
+		x.Abort = cmp.Or(x.Abort, abortReason(w.failed), abortGone)
 	}
 	x.BytesOut += w.bytesOut()
 	if w.body != nil {

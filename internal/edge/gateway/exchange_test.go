@@ -3,6 +3,8 @@ package gateway
 import (
 	"context"
 	"errors"
+	"fmt"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -267,5 +269,27 @@ func TestUse_NobodyGetsARuntimeThatIsDone(t *testing.T) {
 	close(stop)
 	for range 4 {
 		<-ended
+	}
+}
+
+// ended is the error of a write to a connection that the front has ended.
+type ended struct{ error }
+
+func (ended) AbortReason() string { return "slow_reader" }
+
+func TestAbortReason(t *testing.T) {
+	tests := []struct {
+		name string
+		err  error
+		want string
+	}{
+		{"no error", nil, ""},
+		{"the visitor left", net.ErrClosed, ""},
+		{"the front has ended it", fmt.Errorf("write: %w", ended{net.ErrClosed}), "slow_reader"},
+	}
+	for _, tt := range tests {
+		if got := abortReason(tt.err); got != tt.want {
+			t.Errorf("%s: %q, want %q", tt.name, got, tt.want)
+		}
 	}
 }

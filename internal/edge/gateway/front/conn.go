@@ -14,7 +14,14 @@ import (
 
 // ErrSlowReader is the error of writes to a visitor whose connection was ended
 // because it took too little for too long.
-var ErrSlowReader = errors.New("visitor reads too slowly")
+var ErrSlowReader error = slowReader{}
+
+type slowReader struct{}
+
+func (slowReader) Error() string { return "visitor reads too slowly" }
+
+// AbortReason is the word for the access log.
+func (slowReader) AbortReason() string { return "slow_reader" }
 
 const copySize = 32 << 10 // as io.Copy's
 
