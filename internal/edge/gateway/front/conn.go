@@ -76,6 +76,9 @@ func (c *conn) WriteTo(w io.Writer) (int64, error) {
 // Write sends b. It waits as long as the visitor takes something now and then;
 // its error is ErrSlowReader if the watch gave up.
 func (c *conn) Write(b []byte) (int, error) {
+	if len(b) <= longestRefusal {
+		c.noteRefusal(b)
+	}
 	c.beginWrite()
 	n, err := c.TCPConn.Write(b)
 	c.endWrite()

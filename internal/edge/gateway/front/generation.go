@@ -197,7 +197,7 @@ func (g *generation) serveLane(c *conn, nc net.Conn) {
 	switch secure, isTLS := nc.(*tls.Conn); {
 	case !ok:
 	case isTLS:
-		g.deliver(c, &secureRest{Conn: secure, ahead: rest})
+		g.deliver(c, &secureRest{Conn: secure, beneath: c, ahead: rest})
 	default:
 		c.ahead = append(rest, c.ahead...)
 		g.deliver(c, c)

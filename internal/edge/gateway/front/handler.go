@@ -45,9 +45,25 @@ func (f *Front) serve(w http.ResponseWriter, r *http.Request) {
 		f.refuse(w, r, http.StatusMisdirectedRequest, "misdirected", 0)
 	case r.ProtoMajor >= 2:
 		f.serveStream(w, r, v)
+	case r.ProtoMinor == 0:
+		f.serveOld(w, r, v)
 	default:
 		f.next.ServeHTTP(w, r)
 	}
+}
+
+// serveOld serves HTTP/1.0, where the end of the connection may be that of the
+// answer (RFC 9112 section 6.3): one that is aborted would look whole if the
+// connection were closed in good manners.
+func (f *Front) serveOld(w http.ResponseWriter, r *http.Request, v *visitor) {
+	whole := false
+	defer func() {
+		if !whole {
+			v.end("cut")
+		}
+	}()
+	f.next.ServeHTTP(w, r)
+	whole = true
 }
 
 // announce tells the visitor with the answer that this connection ends (HTTP/1:

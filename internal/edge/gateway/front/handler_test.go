@@ -106,6 +106,30 @@ func TestFront_HandlerAloneServesWithoutConnectionState(t *testing.T) {
 	}
 }
 
+func TestFront_AnAnswerThatBreaksOffNeverLooksWhole(t *testing.T) {
+	h := newHouse(t, basicConfig(), func(w http.ResponseWriter, _ *http.Request) {
+		io.WriteString(w, "half of it")
+		w.(http.Flusher).Flush()
+		panic(http.ErrAbortHandler)
+	})
+	for _, version := range []string{"1.0", "1.1"} {
+		t.Run("HTTP/"+version, func(t *testing.T) {
+			w := h.dial()
+			w.send("GET / HTTP/" + version + "\r\nHost: front.test\r\nConnection: close\r\n\r\n")
+			res, err := http.ReadResponse(w.Reader, nil)
+			if err == nil {
+				_, err = io.ReadAll(res.Body)
+			}
+			if err == nil {
+				t.Error("the visitor takes half of it for all")
+			}
+		})
+	}
+	if n := h.metric("evergate_connections_aborted_total", "cut"); n != 1 {
+		t.Errorf("%v connections reset, want that of HTTP/1.0", n)
+	}
+}
+
 func TestFront_CountsPanicsOfHandlers(t *testing.T) {
 	h := newHouse(t, basicConfig(), func(http.ResponseWriter, *http.Request) { panic("ours") })
 	w := h.dial()

@@ -22,12 +22,12 @@ func newMetrics(f *Front, r prometheus.Registerer) *metrics {
 	m := &metrics{
 		accepted: make(map[string]prometheus.Counter),
 		refused:  vec("evergate_connections_refused_total", "Connections closed before their first request: per_ip, total (HTTP/3 only), off, proxy_header, proxy_timeout.", "why"),
-		aborted:  vec("evergate_connections_aborted_total", "Connections cut: stalled (took nothing for limits.response.idle_timeout), slow_reader (less than min_rate), resets (more than limits.http2_resets), drain.", "why"),
+		aborted:  vec("evergate_connections_aborted_total", "Connections cut: stalled (took nothing for limits.response.idle_timeout), slow_reader (less than min_rate), resets (more than limits.http2_resets), cut (HTTP/1.0: an answer broke off), drain.", "why"),
 		stalledStreams: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "evergate_streams_stalled_total", Help: "HTTP/2 and HTTP/3 streams cut because the visitor kept their window shut."}),
 		resetStreams: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "evergate_streams_reset_total", Help: "HTTP/2 and HTTP/3 streams that ended before their answer."}),
-		requestsRefused: vec("evergate_front_requests_refused_total", "Requests answered by the front itself: memory (503), misdirected (421), version (505).", "why"),
+		requestsRefused: vec("evergate_front_requests_refused_total", "Requests answered before the gateway: memory (503), misdirected (421), version (505); and over HTTP/1.1, without a line in the access log: malformed (400), header_bytes (431), transfer_coding (501).", "why"),
 		http2Errors:     vec("evergate_http2_errors_total", "Errors of HTTP/2 visitors, in the words of net/http.", "type"),
 		serverErrors:    vec("evergate_server_errors_total", "What net/http could only log: tls_handshake, panic, other.", "kind"),
 	}

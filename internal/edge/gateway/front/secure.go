@@ -11,7 +11,15 @@ import (
 // the front says so in each of its requests.
 type secureRest struct {
 	*tls.Conn
-	ahead []byte
+	beneath *conn
+	ahead   []byte
+}
+
+// Write sends b. What net/http refuses by itself can be seen only here, where it
+// is not yet encrypted.
+func (s *secureRest) Write(b []byte) (int, error) {
+	s.beneath.noteRefusal(b)
+	return s.Conn.Write(b)
 }
 
 // Read returns what was read ahead first.
