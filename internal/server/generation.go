@@ -83,6 +83,9 @@ func (g *generation) discard() {
 	if g.proxy != nil {
 		g.proxy.Retire()
 	}
+	if g.runtime != nil {
+		g.runtime.Discard()
+	}
 	if g.ownAccess {
 		g.access.Close()
 	}

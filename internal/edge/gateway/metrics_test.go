@@ -75,6 +75,7 @@ func TestMetrics_RoutesThatAreGoneAreForgotten(t *testing.T) {
 		g.Use(rt)
 		g.metrics.observe(rt.sites[0].routes[0].counters, &exchange.Exchange{Method: "GET", Status: 200})
 	}
+	prepare(strings.ReplaceAll(plain, "/*", "/never")).Discard() // the listeners of its configuration could not be opened
 	families, err := reg.Gather()
 	if err != nil {
 		t.Fatal(err)

@@ -87,6 +87,9 @@ func (rt *Runtime) unpin() {
 	}
 }
 
+// Discard gives up a runtime that was never used.
+func (rt *Runtime) Discard() { rt.unpin() }
+
 // release gives back what rt has of the gateway's metrics.
 func (rt *Runtime) release() {
 	rt.nowhere.counters.release()

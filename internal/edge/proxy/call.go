@@ -248,10 +248,13 @@ func (c *call) leave() {
 }
 
 // cut ends a request whose answer broke off. It does not return: a cut answer
-// must not look whole.
+// must not look whole. Nor may it look like none: visitors send a request again
+// whose connection was used before and ends without a byte, some of them a POST
+// too (RFC 9112 section 9.3.1), and this one may have been applied.
 func (c *call) cut() {
 	c.failed = true
 	c.x.Abort = abortCut
+	_ = flush(c.w) // a visitor who has left hears nothing anyway
 	panic(http.ErrAbortHandler)
 }
 
