@@ -157,7 +157,7 @@ type Limits struct {
 	Body BodyLimits `yaml:"body"`
 	// The response, as it goes out.
 	Response ResponseLimits `yaml:"response"`
-	// Open connections in all; more wait in the kernel. 0: unlimited.
+	// Open connections in all; more wait in the kernel. 0: half of the files that the process may open (ulimit -n), as each may need a connection to a server.
 	Connections int `yaml:"connections" default:"0" min:"0"`
 	// Open connections of one IPv4 address or IPv6 /64; more are closed. 0: unlimited. Trusted proxies are exempt.
 	ConnectionsPerIP int `yaml:"connections_per_ip" default:"512" min:"0"`

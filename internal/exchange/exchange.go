@@ -10,6 +10,7 @@ import (
 	"context"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -150,8 +151,30 @@ func Put(x *Exchange) {
 
 type contextKey struct{}
 
-// NewContext returns a context that carries x.
+// Slot is part of a context that is made for one request at a time and can carry
+// its exchange without another context around it. Its owner asks Carried before
+// anything else that it knows, and empties it with Carry(nil) when the request is
+// over. Safe for concurrent use.
+type Slot struct{ x atomic.Pointer[Exchange] }
+
+// Carry puts x, which may be nil, into the slot.
+func (s *Slot) Carry(x *Exchange) { s.x.Store(x) }
+
+// Carried is the exchange, if that is what key asks a context for; nil if it is
+// not, or if there is none.
+func (s *Slot) Carried(key any) *Exchange {
+	if _, asked := key.(contextKey); asked {
+		return s.x.Load()
+	}
+	return nil
+}
+
+// NewContext returns a context that carries x: ctx itself if it has a Slot.
 func NewContext(ctx context.Context, x *Exchange) context.Context {
+	if s, ok := ctx.(interface{ Carry(x *Exchange) }); ok {
+		s.Carry(x)
+		return ctx
+	}
 	return context.WithValue(ctx, contextKey{}, x)
 }
 

@@ -34,7 +34,9 @@ func (g *Gateway) serve(out http.ResponseWriter, r *http.Request, no *refusal) {
 	w := responses.Get().(*response)
 	w.out, w.x, w.rt, w.place = out, x, rt, rt.nowhere
 	x.Start = g.clock.Now()
-	r = r.WithContext(exchange.NewContext(r.Context(), x))
+	if ctx := exchange.NewContext(r.Context(), x); ctx != r.Context() {
+		r = r.WithContext(ctx)
+	}
 	w.r = r
 	// Kept from here, because the configuration may change what servers are told.
 	w.accepts = compress.Visitor{Method: r.Method, AcceptEncoding: r.Header["Accept-Encoding"], CacheControl: r.Header["Cache-Control"]}

@@ -26,6 +26,9 @@ type attempt struct {
 // visitor has been answered. It does not return if the visitor has left.
 func (c *call) attempt(lease origin.Lease) (answered bool) {
 	now := time.Now()
+	if len(c.used) == 0 {
+		c.base = now
+	}
 	if c.retry.retry {
 		c.x.Attempts[len(c.x.Attempts)-1].Retried = true
 		c.h.origin.counters.retried(c.retry.reason)
@@ -117,7 +120,11 @@ func (c *call) failedAttempt(err error) (answered bool) {
 		e = &upstream.Error{Class: exchange.FullySent, Outcome: exchange.Reset, Op: "attempt", Err: err}
 	}
 	lease := c.at.lease
-	lease.Report(e.Outcome, 0)
+	if upstream.LocalFault(e) {
+		lease.Report(exchange.Canceled, 0) // nothing was learned about the server
+	} else {
+		lease.Report(e.Outcome, 0)
+	}
 	c.record(e.Class, e.Outcome, 0, e)
 	c.at.release(c)
 	if e.Outcome == exchange.Canceled {

@@ -95,7 +95,7 @@ func (c *call) serve() {
 		}
 	}
 	entering := time.Now()
-	visit, err := c.h.origin.servers.Enter(c.r.Context(), c.arrival())
+	visit, err := c.h.origin.servers.Enter(c.r.Context(), c.arrival(entering))
 	if err != nil {
 		c.x.QueueWait = time.Since(entering)
 		c.refuse(queueFault(c.r.Context(), err, origin.Wait{}, false))
@@ -148,8 +148,9 @@ func (c *call) receive() error {
 }
 
 // arrival is what the origin must know of the request.
-func (c *call) arrival() origin.Arrival {
+func (c *call) arrival(now time.Time) origin.Arrival {
 	a := origin.Arrival{
+		At:     now,
 		Header: c.headerFunc, Cookie: c.cookieFunc, Secure: c.x.Scheme == "https",
 		Safe: c.req.Method == http.MethodGet || c.req.Method == http.MethodHead || c.req.Method == http.MethodOptions,
 	}
@@ -180,9 +181,7 @@ func (c *call) cookieValue(name string) string {
 func (c *call) acquire() (origin.Lease, error) {
 	ctx := c.r.Context()
 	if len(c.used) == 0 {
-		lease, err := c.visit.Acquire(ctx, nil, true)
-		c.base = time.Now()
-		return lease, err
+		return c.visit.Acquire(ctx, nil, true)
 	}
 	if lease, err := c.visit.Acquire(ctx, c.used, false); err == nil {
 		return lease, nil
@@ -279,9 +278,8 @@ func (c *call) end() {
 	}
 	o := c.h.origin
 	if c.visit != nil {
-		met := c.visit.Wait()
+		met := c.visit.Leave()
 		c.x.QueueWait, c.x.QueuePosition, c.x.QueueEstimate = met.Queued, met.Position, met.Estimate
-		c.visit.Leave()
 	}
 	c.endRetry()
 	c.leaveBudget()

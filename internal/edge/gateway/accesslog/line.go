@@ -34,9 +34,9 @@ func newRedaction(names []string) redaction {
 }
 
 // appendLine appends x as one line of JSON (RFC 8259) with its line end.
-func appendLine(b []byte, x *exchange.Exchange, hide redaction) []byte {
+func appendLine(b []byte, x *exchange.Exchange, hide redaction, times *stamps) []byte {
 	b = append(b, `{"time":"`...)
-	b = x.Start.UTC().AppendFormat(b, "2006-01-02T15:04:05.000Z")
+	b = times.append(b, x.Start)
 	b = append(b, '"')
 	b = appendText(b, "id", x.ID)
 	b = appendAddr(b, "client", x.Client)

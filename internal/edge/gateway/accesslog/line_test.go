@@ -29,7 +29,7 @@ func example() *exchange.Exchange {
 }
 
 func TestAppendLine_TellsEverything(t *testing.T) {
-	line := appendLine(nil, example(), newRedaction([]string{"token", "code"}))
+	line := appendLine(nil, example(), newRedaction([]string{"token", "code"}), new(stamps))
 	want := `{"time":"2021-06-08T07:00:00.123Z","id":"01j","client":"2001:db8::1","peer":"10.0.0.1","method":"POST",` +
 		`"scheme":"https","host":"shop.example.org","path":"/a","query":"x=1&Token=***&token&y","proto":"HTTP/2.0","tls":"1.3",` +
 		`"sni":"shop.example.org","site":"shop.example.org","route":"/*","origin":"shop","status":200,"bytes_in":3,"bytes_out":4,` +
@@ -43,9 +43,10 @@ func TestAppendLine_TellsEverything(t *testing.T) {
 }
 
 func TestAppendLine_AllocatesNothing(t *testing.T) {
+	times := new(stamps)
 	x, hide := example(), newRedaction([]string{"token", "code"})
 	buf := make([]byte, 0, 4096)
-	if n := testing.AllocsPerRun(100, func() { buf = appendLine(buf[:0], x, hide) }); n > 0 {
+	if n := testing.AllocsPerRun(100, func() { buf = appendLine(buf[:0], x, hide, times) }); n > 0 {
 		t.Errorf("%v allocations, want none", n)
 	}
 }
@@ -60,7 +61,7 @@ func FuzzAppendLine(f *testing.F) {
 		x.Client, _ = netip.ParseAddr(addr)
 		x.Denial, x.Attempts[0].Error = path, agent
 		for _, names := range [][]string{nil, {"token"}, {"*"}} {
-			line := appendLine(nil, x, newRedaction(names))
+			line := appendLine(nil, x, newRedaction(names), new(stamps))
 			var got map[string]any
 			if err := json.Unmarshal(line, &got); err != nil {
 				t.Fatalf("not JSON: %v\n%s", err, line)
@@ -83,11 +84,12 @@ func FuzzAppendLine(f *testing.F) {
 func invalidReplaced(s string) string { return string([]rune(s)) }
 
 func BenchmarkAppendLine(b *testing.B) {
+	times := new(stamps)
 	x, hide := example(), newRedaction([]string{"access_token", "api_key", "apikey", "code", "token"})
 	x.Attempts, x.Query, x.Referer = x.Attempts[1:], "", ""
 	buf := make([]byte, 0, 4096)
 	b.ReportAllocs()
 	for b.Loop() {
-		buf = appendLine(buf[:0], x, hide)
+		buf = appendLine(buf[:0], x, hide, times)
 	}
 }

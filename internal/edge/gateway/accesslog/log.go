@@ -53,6 +53,7 @@ type Log struct {
 	metrics   *Metrics
 	clock     clock.Clock
 	hide      redaction
+	stamps    stamps
 	path      string // "" when not a file of ours
 	mostLines int
 	mostBytes int
@@ -123,7 +124,7 @@ func (l *Log) Observe(x *exchange.Exchange) {
 		return
 	}
 	scrap := l.scrap.Get().(*[]byte)
-	line := appendLine((*scrap)[:0], x, l.hide)
+	line := appendLine((*scrap)[:0], x, l.hide, &l.stamps)
 	l.append(line)
 	*scrap = line
 	l.scrap.Put(scrap)

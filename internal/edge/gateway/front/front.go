@@ -147,7 +147,7 @@ func (f *Front) prepare(cfg *config.Config) (*generation, error) {
 // commit puts the prepared parts to use. Nothing in it can fail.
 func (f *Front) commit(cfg *config.Config, next *generation, plan *plan) {
 	f.ladder.apply(int64(cfg.Limits.Memory))
-	f.gate.setLimit(cfg.Limits.Connections)
+	f.gate.setLimit(connectionLimit(cfg.Limits.Connections, openFiles()))
 	if previous := f.current.Load(); previous != next {
 		next.start()
 		f.current.Store(next)

@@ -14,6 +14,23 @@ type gate struct {
 	changed chan struct{} // closed and renewed when somebody waits and something changed
 }
 
+const (
+	// ownFiles are left to logs, listeners, spill files and checks.
+	ownFiles = 64
+	// leastConnections are allowed however few files may be open.
+	leastConnections = 16
+)
+
+// connectionLimit is the bound for limits.connections as configured; 0 there
+// means half of the files that the process may open, because a visitor's
+// connection may need one to a server. 0: no bound.
+func connectionLimit(configured, openFiles int) int {
+	if configured > 0 || openFiles == 0 {
+		return configured
+	}
+	return max((openFiles-ownFiles)/2, leastConnections)
+}
+
 // setLimit changes the bound; 0 lifts it.
 func (g *gate) setLimit(n int) {
 	g.mu.Lock()

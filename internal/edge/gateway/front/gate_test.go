@@ -86,3 +86,21 @@ func TestCensus_ForgetsWhoHasLeft(t *testing.T) {
 		t.Errorf("still holds %v", c.count)
 	}
 }
+
+func TestConnectionLimit(t *testing.T) {
+	tests := []struct {
+		name                  string
+		configured, openFiles int
+		want                  int
+	}{
+		{"as configured", 100, 1024, 100},
+		{"half of the files, less our own", 0, 1064, 500},
+		{"some at least", 0, 70, leastConnections},
+		{"none where nothing is known", 0, 0, 0},
+	}
+	for _, tt := range tests {
+		if got := connectionLimit(tt.configured, tt.openFiles); got != tt.want {
+			t.Errorf("%s: %d, want %d", tt.name, got, tt.want)
+		}
+	}
+}

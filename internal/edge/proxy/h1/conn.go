@@ -43,6 +43,7 @@ type conn struct {
 	net.Conn          // what requests are written to: the socket, or TLS over it
 	socket   net.Conn // as dialed
 	peeker   *peeker  // nil where sockets cannot be peeked at
+	turn     *turn    // nil where there is none: over TLS too
 
 	born      time.Time
 	idleSince time.Time
@@ -65,7 +66,7 @@ func (c *conn) bind() {
 	c.cutFunc = c.cut
 	if sc, ok := c.socket.(syscall.Conn); ok {
 		if raw, err := sc.SyscallConn(); err == nil {
-			c.peeker = newPeeker(raw)
+			c.peeker, c.turn = newPeeker(raw), newTurn(raw)
 		}
 	}
 }

@@ -23,6 +23,7 @@ type reply struct {
 	up        *upload     // nil: the request went out in one write
 
 	sent    exchange.SendClass
+	first   error // of the first look at the response, not told yet
 	broken  error // of a write that failed half-way, while the response may be there
 	head    bool  // the request was HEAD
 	upgrade bool
@@ -105,7 +106,10 @@ func (a *reply) readHead(h *head) error {
 				in.buf = grown
 			}
 		}
-		n, err := a.c.Conn.Read(in.buf[in.w:])
+		n, err := 0, a.first
+		if a.first = nil; err == nil {
+			n, err = a.c.Conn.Read(in.buf[in.w:])
+		}
 		in.w += n
 		if n > 0 || err == nil {
 			continue

@@ -107,7 +107,7 @@ func (t *Transport) RoundTrip(ctx context.Context, req *upstream.Request) (*upst
 	if req.Timeout > 0 {
 		limit = now.Add(req.Timeout)
 	}
-	c, err := t.acquire(ctx, limit, req.Fresh)
+	c, err := t.acquire(ctx, now, limit, req.Fresh)
 	if err != nil {
 		return nil, err
 	}
@@ -135,7 +135,18 @@ func (t *Transport) RoundTrip(ctx context.Context, req *upstream.Request) (*upst
 // a streamed body it starts the writer, at once or, with Expect, not before
 // receive saw that the server wants it.
 func (a *reply) send(out *output, req *upstream.Request, stream bool) error {
-	n, err := a.c.Conn.Write(out.b)
+	n, err := 0, error(nil)
+	if a.c.turn != nil && !stream && len(out.b) <= surelyTaken {
+		in := a.c.in
+		var read int
+		n, read, a.first = a.c.turn.do(out.b, in.buf[in.w:])
+		in.w += read
+	}
+	if n < len(out.b) {
+		var more int
+		more, err = a.c.Conn.Write(out.b[n:])
+		n += more
+	}
 	switch {
 	case err == nil:
 		a.sent = exchange.FullySent
@@ -222,7 +233,7 @@ func (t *Transport) Close() { t.pool.close() }
 
 // acquire gives a pooled connection that is believed to be alive, or a new one.
 // Errors are *upstream.Error.
-func (t *Transport) acquire(ctx context.Context, limit time.Time, fresh bool) (*conn, error) {
+func (t *Transport) acquire(ctx context.Context, now, limit time.Time, fresh bool) (*conn, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, connectError(ctx, exchange.NotConnected, "wait for a connection", err)
 	}
@@ -240,7 +251,7 @@ func (t *Transport) acquire(ctx context.Context, limit time.Time, fresh bool) (*
 			c.in = inboxes.Get().(*inbox)
 			return c, nil
 		}
-		if t.pool.usable(c, time.Now(), fresh) {
+		if t.pool.usable(c, now, fresh) {
 			c.reused = true
 			c.in = inboxes.Get().(*inbox)
 			return c, nil
@@ -281,7 +292,7 @@ func (t *Transport) dial(ctx context.Context, limit time.Time) (*conn, error) {
 			_ = nc.Close()
 			return nil, dialError(ctx, limit, exchange.NotSent, "handshake", err)
 		}
-		c.Conn = tc
+		c.Conn, c.turn = tc, nil
 	}
 	return c, nil
 }

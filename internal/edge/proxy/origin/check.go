@@ -174,9 +174,12 @@ func (c *checker) end(gen uint64, err error) {
 		cause = err.Error()
 		s.failed(now, "check: "+cause)
 	}
-	s.checks.passed, s.checks.ended = err == nil, now
+	s.checks.passed, s.checks.ended = err == nil || upstream.LocalFault(err), now
 	close(s.checks.done)
 	s.checks.done = make(chan struct{})
+	if upstream.LocalFault(err) {
+		return // nothing was learned about the server
+	}
 	s.machine.check(now, gen, err == nil, cause, g.peersOf(s))
 	if m := &s.machine; m.health == Unknown && m.fails == m.rules.fall {
 		// It stays unknown, so no change will say why it gets no traffic: a wrong

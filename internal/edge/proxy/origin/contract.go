@@ -21,9 +21,10 @@ type Arrival struct {
 	Client    string // key for balance: client
 	Header    func(name string) string
 	Cookie    func(name string) string
-	Secure    bool  // the visitor came by https: the sticky cookie gets Secure
-	Safe      bool  // GET, HEAD, OPTIONS: may be a trial of an ejected server
-	HeldBytes int64 // request body bytes held in memory while waiting; counts against queue.max_bytes
+	Secure    bool      // the visitor came by https: the sticky cookie gets Secure
+	At        time.Time // when the request came; zero: now
+	Safe      bool      // GET, HEAD, OPTIONS: may be a trial of an ejected server
+	HeldBytes int64     // request body bytes held in memory while waiting; counts against queue.max_bytes
 }
 
 // Wait says what an Arrival met in the queue.
@@ -47,8 +48,8 @@ type Visit interface {
 	Untried(used []string) bool
 	// Wait is what was met in the queue so far.
 	Wait() Wait
-	// Leave frees the origin's slot. Exactly once.
-	Leave()
+	// Leave frees the origin's slot, and says what was met in the queue. Exactly once.
+	Leave() Wait
 }
 
 // Lease is one server's slot, from Acquire to Done.

@@ -3,6 +3,8 @@ package origin
 import (
 	"context"
 	"time"
+
+	"github.com/evergate/evergate/internal/edge/proxy/upstream"
 )
 
 // trialShy is how long an open trial waits for a request with a safe method
@@ -45,6 +47,8 @@ func (g *group) connectTrial(s *server, gen uint64, timeout time.Duration) {
 	}
 	s.trial.busy = false
 	switch {
+	case upstream.LocalFault(err): // nothing was learned: the next trial comes when it is due
+		s.failed(now, "trial: "+err.Error())
 	case err != nil:
 		s.failed(now, "trial: "+err.Error())
 		s.machine.trial(now, gen, false, err.Error())
@@ -111,7 +115,7 @@ func (g *group) dead(ctx context.Context, s *server, since time.Time, within tim
 	ctx, cancel := context.WithDeadline(ctx, since.Add(within))
 	defer cancel()
 	if err := s.transport.Probe(ctx); err != nil {
-		return ctx.Err() == nil
+		return ctx.Err() == nil && !upstream.LocalFault(err)
 	}
 	for {
 		g.mu.Lock()

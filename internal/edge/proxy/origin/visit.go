@@ -44,7 +44,10 @@ var (
 // enter makes a visit and gets a slot of the origin for it.
 func (g *group) enter(ctx context.Context, a Arrival) (*visit, error) {
 	p := g.settings.Load()
-	v := &visit{g: g, arrival: a, arrived: g.opts.Clock.Now()}
+	v := &visit{g: g, arrival: a, arrived: a.At}
+	if v.arrived.IsZero() {
+		v.arrived = g.opts.Clock.Now()
+	}
 	p.read(v)
 	v.deadline = v.arrived.Add(p.cfg.Queue.Timeout.D())
 	g.mu.Lock()
@@ -295,12 +298,12 @@ func (v *visit) Wait() Wait {
 }
 
 // Leave implements Visit.
-func (v *visit) Leave() {
+func (v *visit) Leave() Wait {
 	g := v.g
 	g.mu.Lock()
 	if v.left {
 		g.mu.Unlock()
-		return
+		return v.met
 	}
 	v.left = true
 	if v.in != nil || v.reserved != nil {
@@ -320,5 +323,7 @@ func (v *visit) Leave() {
 	}
 	g.visits--
 	g.stopIfEmpty()
+	met := v.met
 	g.unlock()
+	return met
 }

@@ -73,7 +73,11 @@ func (t *Transport) RoundTrip(ctx context.Context, req *upstream.Request) (*upst
 		// net/http waits for its writer before it returns; wake that one.
 		defer context.AfterFunc(inner, a.body.close)()
 	}
-	resp, err := t.rt.RoundTrip(r.WithContext(inner))
+	rt := t.rt
+	if req.Fresh && t.fresh != nil {
+		rt = t.fresh
+	}
+	resp, err := rt.RoundTrip(r.WithContext(inner))
 	if err == nil {
 		err = a.judge(resp)
 	}

@@ -68,6 +68,7 @@ type Transport struct {
 	scheme string
 	host   string // what net/http files connections under
 	rt     *http.Transport
+	fresh  *http.Transport // for requests that must not meet an idle-close race; nil: rt
 
 	open   atomic.Int64
 	busy   atomic.Int64 // attempts that have a connection
@@ -159,6 +160,12 @@ func New(o Options) (*Transport, error) {
 	}
 	if o.MaxIdle == 0 {
 		t.rt.MaxIdleConnsPerHost = -1 // 0 would be net/http's default of 2
+	}
+	if o.Mode == HTTP1 {
+		// net/http lets nobody look at an idle connection before it is used again
+		// (guide, section 3.1(11)). HTTP/2 says with GOAWAY what it has not processed.
+		t.fresh = t.rt.Clone()
+		t.fresh.DisableKeepAlives = true
 	}
 	return t, nil
 }

@@ -7,6 +7,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/evergate/evergate/internal/exchange"
 )
 
 // requestContext is the context of the request under way. It becomes a context
@@ -14,6 +16,7 @@ import (
 // for Done: most requests are answered before anybody does.
 type requestContext struct {
 	context.Context // of the connection
+	exchange.Slot   // saves a context and a copy of the Request per request
 	s               *session
 
 	now atomic.Pointer[live] // nil: nobody has asked; ended: between two requests
@@ -82,6 +85,9 @@ func (c *requestContext) Err() error {
 // Value implements context.Context. Contexts made of this one find by it, after
 // Done, the one that they end with.
 func (c *requestContext) Value(key any) any {
+	if x := c.Carried(key); x != nil {
+		return x
+	}
 	if l := c.now.Load(); l != nil {
 		if v := l.Value(key); v != nil {
 			return v
@@ -123,6 +129,7 @@ func (c *requestContext) watch(l *live) {
 
 // end ends the request: its context, and the watch.
 func (c *requestContext) end() {
+	c.Carry(nil)
 	l := c.now.Swap(ended)
 	if l == nil || l == ended {
 		return
