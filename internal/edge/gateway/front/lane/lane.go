@@ -97,7 +97,9 @@ func (l *Lane) Serve(c *Conn) (rest []byte, ok bool) {
 				s.close()
 				return nil, false
 			}
-			c.state.Store(idle)
+			if !s.unsent {
+				c.state.Store(idle)
+			}
 		case notSimple:
 			c.state.Store(busy)
 			if s.changed.Load() {

@@ -379,6 +379,9 @@ func (w *response) finish() bool {
 		w.abort()
 		_ = w.fail(errTooShort)
 	}
+	if w.s.mayLeaveToRead() {
+		return true
+	}
 	if w.flush() != nil || w.closing {
 		return false
 	}

@@ -42,6 +42,7 @@ type session struct {
 	tryRead func(fd uintptr) bool
 	got     int // by tryRead
 	readErr error
+	unsent  bool   // the answer is left to readQuietly, and the connection still busy
 	first   []byte // over TLS; nil: not needed yet
 }
 
@@ -70,7 +71,7 @@ func newSession(l *Lane, c *Conn) *session {
 
 // free gives s back. The connection is over, or net/http's.
 func (s *session) free() {
-	s.lane, s.conn, s.raw, s.readErr = nil, nil, nil, nil
+	s.lane, s.conn, s.raw, s.readErr, s.unsent = nil, nil, nil, nil, false
 	s.template, s.req, s.url, s.body = http.Request{}, http.Request{}, url.URL{}, body{}
 	s.ctx.forget()
 	s.resp.reset()
