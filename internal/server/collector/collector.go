@@ -18,7 +18,7 @@ import (
 )
 
 // floor is how much the heap may always grow before it is collected.
-const floor = 32 << 20
+const floor = 16 << 20
 
 const (
 	least = 100 // percent; Go's own default

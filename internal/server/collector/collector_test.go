@@ -15,7 +15,7 @@ func TestPercentFor(t *testing.T) {
 	}{
 		{"nothing is known yet", 0, most},
 		{"a tiny heap grows by the floor at most", 1 << 20, most},
-		{"a small heap grows by the floor", 8 << 20, 400},
+		{"a small heap grows by the floor", 4 << 20, 400},
 		{"a heap as large as the floor doubles", floor, 100},
 		{"a large heap doubles", 1 << 30, 100},
 	}
