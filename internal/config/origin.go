@@ -32,6 +32,8 @@ type Origin struct {
 	Paused bool `yaml:"paused" default:"false"`
 	// Largest response header; more is answered 502.
 	ResponseHeaderBytes Size `yaml:"response_header_bytes" default:"64KiB" min:"1KiB"`
+	// Longest pause between two pieces of a response's body; a longer one cuts the answer and counts as the server's failure. 0: none.
+	ResponseIdleTimeout Duration `yaml:"response_idle_timeout" default:"10m"`
 	// Most response header fields; more is answered 502.
 	ResponseHeaderFields int `yaml:"response_header_fields" default:"200" min:"10"`
 }

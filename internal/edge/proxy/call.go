@@ -64,6 +64,7 @@ type call struct {
 
 	answer     answer // on its way to the visitor
 	sink       sink
+	pause      pause
 	forwarding bool // the answer has begun
 	hijacked   bool
 	failed     bool // the visitor saw a failure

@@ -23,6 +23,18 @@ type answer struct {
 	cookie  string // a Set-Cookie value to add, "" for none
 }
 
+// mayWait reports whether reading the body may have to wait for the server whose
+// response is under way.
+func (a *answer) mayWait() bool {
+	switch b := a.body.(type) {
+	case *held, *wholeBody:
+		return false // kept from an attempt that is over, or there already
+	case interface{ Buffered() int }:
+		return a.length < 0 || int64(b.Buffered()) < a.length
+	}
+	return true
+}
+
 // What ended the forwarding of a body early.
 var (
 	errVisitor = errors.New("visitor left")
@@ -59,6 +71,11 @@ func (c *call) forward(a *answer) error {
 				return errVisitor
 			}
 		}
+	}
+	if longest := c.h.origin.cfg.ResponseIdleTimeout.D(); longest > 0 && a.mayWait() {
+		c.pause.begin(c.at.resp, longest)
+		out.pause = &c.pause
+		defer c.pause.end()
 	}
 	if err := copyBody(out, a.body); err != nil {
 		return err
@@ -139,14 +156,19 @@ func copyBody(out *sink, body io.Reader) error {
 
 // sink is the visitor as an io.Writer.
 type sink struct {
-	w    http.ResponseWriter
-	each bool  // flush after each write
-	n    int64 // bytes written
-	err  error // of the first write that failed
+	w     http.ResponseWriter
+	each  bool   // flush after each write
+	pause *pause // bounds the wait for the next piece; nil: nothing does
+	n     int64  // bytes written
+	err   error  // of the first write that failed
 }
 
 // Write implements io.Writer.
 func (s *sink) Write(p []byte) (int, error) {
+	if s.pause != nil {
+		s.pause.stop()
+		defer s.pause.goOn()
+	}
 	n, err := s.w.Write(p)
 	s.n += int64(n)
 	if err == nil && s.each {
