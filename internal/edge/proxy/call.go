@@ -66,7 +66,6 @@ type call struct {
 	sink       sink
 	pause      pause
 	forwarding bool // the answer has begun
-	hijacked   bool
 	failed     bool // the visitor saw a failure
 	gone       bool // the visitor left
 
@@ -329,5 +328,5 @@ func (c *call) reset() {
 	c.at, c.used, c.killers, c.held = attempt{}, nil, nil, nil
 	c.usedRoom = [usualAttempts]string{}
 	c.retry, c.spending, c.answer, c.sink = verdict{}, false, answer{}, sink{}
-	c.forwarding, c.hijacked, c.failed, c.gone = false, false, false, false
+	c.forwarding, c.failed, c.gone = false, false, false
 }

@@ -71,7 +71,6 @@ func (c *call) takeOver(resp *upstream.Response) (end, error) {
 	if err != nil {
 		return nil, err
 	}
-	c.hijacked = true
 	c.x.Status = http.StatusSwitchingProtocols
 	if err := conn.SetDeadline(time.Time{}); err != nil {
 		_ = conn.Close()
