@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -195,7 +196,7 @@ func startDoor(t *testing.T, dir string, servers []*process) (base string, stop 
 // judgeGets wants that no GET failed that a healthy server could have answered.
 func judgeGets(t *testing.T, book *ledger, servers []*process, visits []visit, entries map[string]entry) {
 	t.Helper()
-	total, failed, cut, hidden := 0, 0, 0, 0
+	total, failed, spared, cut, hidden := 0, 0, 0, 0, 0
 	for _, v := range visits {
 		if v.method != "GET" {
 			continue
@@ -216,15 +217,22 @@ func judgeGets(t *testing.T, book *ledger, servers []*process, visits []visit, e
 		if v.end.Sub(v.start) >= retryTimeout {
 			continue
 		}
-		for _, p := range servers {
-			if book.well(p.address, v.start.Add(-settle), v.end) {
-				t.Errorf("GET %s failed after %s (status %d, %v) though %s was well; attempts: %+v",
-					v.id, v.end.Sub(v.start), v.status, v.err, p.address, e.Attempts)
-			}
+		well := slices.DeleteFunc(slices.Clone(servers), func(p *process) bool {
+			return !book.well(p.address, v.start.Add(-settle), v.end)
+		})
+		// Two servers that die holding one request look as if it had killed them: the
+		// third is spared. Here it is chance, and the ledger must say that they died.
+		if e.RetryDenied == "poison" && len(servers)-len(well) >= 2 {
+			spared++
+			continue
+		}
+		for _, p := range well {
+			t.Errorf("GET %s failed after %s (status %d, %v, retry denied: %q) though %s was well; attempts: %+v",
+				v.id, v.end.Sub(v.start), v.status, v.err, e.RetryDenied, p.address, e.Attempts)
 		}
 	}
-	t.Logf("%d faults; %d GETs: %d failed while no server was well, %d large answers cut, %d saved by another attempt",
-		book.faults(), total, failed, cut, hidden)
+	t.Logf("%d faults; %d GETs: %d failed, %d of them kept from a third server after two had died; %d large answers cut, %d saved by another attempt",
+		book.faults(), total, failed, spared, cut, hidden)
 	if total == 0 || book.faults() == 0 {
 		t.Error("nothing happened; this run proves nothing")
 	}

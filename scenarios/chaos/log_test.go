@@ -10,9 +10,10 @@ import (
 
 // entry is what this test reads of an access log line.
 type entry struct {
-	ID       string `json:"id"`
-	Status   int    `json:"status"`
-	Attempts []struct {
+	ID          string `json:"id"`
+	Status      int    `json:"status"`
+	RetryDenied string `json:"retry_denied"`
+	Attempts    []struct {
 		Server  string `json:"server"`
 		Class   int    `json:"class"`
 		Outcome string `json:"outcome"`

@@ -61,8 +61,8 @@ func (vs *visitors) send(ctx context.Context, method, path string, body int) {
 }
 
 // visit makes one request to its end; the end of the test does not cut it.
-func (vs *visitors) visit(method, path string, body int) visit {
-	v := visit{
+func (vs *visitors) visit(method, path string, body int) (v visit) {
+	v = visit{
 		id:     fmt.Sprintf("chaos-%s-%06d", strings.ToLower(method), vs.count.Add(1)),
 		method: method,
 		large:  path == "/large",
