@@ -18,6 +18,7 @@ import (
 type checker struct {
 	*reader
 	cfg      *Config
+	shared   bool // everybody on the machine can read the file
 	warnings []Warning
 }
 
@@ -99,6 +100,9 @@ func (k *checker) check() {
 		k.origin("origins."+name, name, c.Origins[name])
 	}
 	k.sites()
+	k.store()
+	k.keys()
+	k.chat()
 	k.unused()
 }
 
@@ -113,6 +117,15 @@ func (k *checker) processNode() {
 	n.DataDir = k.absolute(n.DataDir)
 	if k.cfg.Replay.SpillDir == "" {
 		k.cfg.Replay.SpillDir = filepath.Join(n.DataDir, "spill")
+		k.derived("replay.spill_dir", "node.data_dir", "/spill")
+	}
+}
+
+// derived notes that the text at path was made from the one at from and more, so
+// that it shows no variable that the other hides.
+func (k *checker) derived(path, from, more string) {
+	if text, ok := k.written[from]; ok {
+		k.written[path] = text + more
 	}
 }
 

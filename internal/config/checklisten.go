@@ -81,11 +81,12 @@ func (k *checker) listen() {
 	list("listen.https", l.HTTPS)
 	if l.Admin != "" {
 		b, ok := one("listen.admin", l.Admin)
-		if ok && !b.ip.IsLoopback() {
-			k.warn("listen.admin", "is not on loopback: whoever reaches it can read the metrics%s", map[bool]string{true: " and the memory of the process"}[l.Pprof])
+		k.admin(b, ok)
+	} else {
+		k.admin(binding{}, false)
+		if l.Pprof {
+			k.bad("listen.pprof", "needs listen.admin")
 		}
-	} else if l.Pprof {
-		k.bad("listen.pprof", "needs listen.admin")
 	}
 	if l.HTTP3 && len(l.HTTPS) == 0 && k.whole("listen.https") {
 		k.bad("listen.http3", "needs listen.https")

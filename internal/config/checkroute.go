@@ -19,6 +19,7 @@ func (k *checker) routes(at string, s *Site) {
 		where := fmt.Sprintf("%s[%d]", at, i)
 		if r.Name == "" {
 			r.Name = r.Path
+			k.derived(where+".name", where+".path", "")
 		} else if len(r.Name) > maxName || strings.ContainsFunc(r.Name, isControl) {
 			k.bad(where+".name", "holds a control character, or is longer than %d", maxName)
 		}
@@ -63,7 +64,7 @@ func (k *checker) methods(at string, list []string) {
 	}
 }
 
-func (k *checker) match(at string, m map[string]string) {
+func (k *checker) match(at string, m map[string]HeaderValue) {
 	k.fields(at, m, func(where, name, value string) bool {
 		switch {
 		case !isToken(name):
@@ -71,7 +72,7 @@ func (k *checker) match(at string, m map[string]string) {
 		case strings.EqualFold(name, "host"):
 			k.badName(where, "is decided by the hosts of the site")
 		case !httpguts.ValidHeaderFieldValue(value) || strings.TrimSpace(value) != value:
-			k.bad(where, "%q is no value that a header can have; \"*\" is any value", value)
+			k.bad(where, "is no value that a header can have; \"*\" is any value")
 		default:
 			return true
 		}
@@ -84,7 +85,11 @@ func routeKey(subject string, r *Route) string {
 	methods := slices.Sorted(slices.Values(r.Methods))
 	var match []string
 	for name, value := range r.Match {
-		match = append(match, http.CanonicalHeaderKey(name)+"="+value)
+		known := value.Reveal()
+		if h := value.held; h != nil && h.unread {
+			known = "file " + h.file
+		}
+		match = append(match, http.CanonicalHeaderKey(name)+"="+known)
 	}
 	slices.Sort(match)
 	return fmt.Sprintf("%q %q %q", subject, methods, match)

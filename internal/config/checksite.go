@@ -33,27 +33,30 @@ func (k *checker) sites() {
 func (k *checker) hosts(at string, list []string, taken map[string]string, patterns bool) {
 	for i, h := range list {
 		where := fmt.Sprintf("%s[%d]", at, i)
-		name, wild := h, ""
-		if patterns && h == "*" {
-			name, wild = "", "*"
-		} else if rest, ok := strings.CutPrefix(h, "*."); ok && patterns {
-			name, wild = rest, "*."
+		normal, ok := hostPattern(h, patterns)
+		if !ok {
+			k.bad(where, "%q is not a host name; write one such as www.example.org, without port or path", h)
+			continue
 		}
-		if wild != "*" {
-			normal, ok := hostName(name)
-			if !ok || wild != "" && isAddress(normal) {
-				k.bad(where, "%q is not a host name; write one such as www.example.org, without port or path", h)
-				continue
-			}
-			name = normal
-		}
-		list[i] = wild + name
+		list[i] = normal
 		if first, ok := taken[list[i]]; ok {
 			k.bad(where, "%s is already %s", list[i], first)
 			continue
 		}
 		taken[list[i]] = where
 	}
+}
+
+// hostPattern is h in normal form, a host name or, with patterns, "*.name" or "*".
+func hostPattern(h string, patterns bool) (string, bool) {
+	if patterns && h == "*" {
+		return h, true
+	}
+	if rest, ok := strings.CutPrefix(h, "*."); ok && patterns {
+		name, ok := hostName(rest)
+		return "*." + name, ok && !isAddress(name)
+	}
+	return hostName(h)
 }
 
 func (k *checker) hsts(at string, s *Site) {
@@ -78,6 +81,9 @@ func (k *checker) pages(at string, s *Site) {
 		s.Pages = &k.cfg.Pages
 	} else if !k.given(at + ".template") {
 		s.Pages.Template = k.cfg.Pages.Template
+	}
+	if !k.given(at + ".template") {
+		k.derived(at+".template", "pages.template", "")
 	}
 }
 
@@ -120,11 +126,16 @@ func (k *checker) headerChange(at string, c HeaderChange) {
 }
 
 // fields checks names and values, and finds names that differ only in case.
-func (k *checker) fields(at string, m map[string]string, check func(where, name, value string) bool) {
+func (k *checker) fields(at string, m map[string]HeaderValue, check func(where, name, value string) bool) {
 	first := map[string]string{}
 	for _, name := range sortedKeys(m) {
 		where := at + "." + name
-		if !check(where, name, m[name]) {
+		v := m[name]
+		if isSensitive(name) {
+			v.open = false
+			m[name] = v
+		}
+		if !check(where, name, v.Reveal()) {
 			continue
 		}
 		canonical := http.CanonicalHeaderKey(name)

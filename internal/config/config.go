@@ -10,10 +10,14 @@
 // a plain value in place of a block stands for. The reader, the reference and
 // the schema all work from these tags, so that they cannot disagree.
 //
+// A Secret, and a HeaderValue, is a text, {file: PATH} or {env: NAME}, and shows
+// nowhere: what the reader and the checker say about one never repeats it, and
+// Redacted is the whole file as operators may see it.
+//
 // Three steps make a Config: the YAML is parsed into nodes, which know their
-// lines; the reader walks the nodes into the structs; the checker holds the whole
-// against the rules that no single key can tell. Every step notes all problems
-// that it finds and goes on with what is left.
+// lines; the reader walks the nodes into the structs; the checker reads the files
+// of secrets and holds the whole against the rules that no single key can tell.
+// Every step notes all problems that it finds and goes on with what is left.
 package config
 
 // Config is the whole file. A loaded Config is immutable, has every default
@@ -38,6 +42,14 @@ type Config struct {
 	Replay Replay `yaml:"replay"`
 	// The pages that Evergate itself answers with.
 	Pages Pages `yaml:"pages"`
+	// Where settings, leases and certificates are kept.
+	Store Store `yaml:"store"`
+	// The admin listener: its certificate and its names.
+	Admin Admin `yaml:"admin"`
+	// Where the keys of Evergate come from, if not made by itself.
+	Keys Keys `yaml:"keys"`
+	// Commands from a chat. Not given: none.
+	Chat *Chat `yaml:"chat"`
 	// Named groups of servers that answer the same requests.
 	Origins map[string]*Origin `yaml:"origins"`
 	// The sites, each a set of host names with routes.
@@ -47,7 +59,8 @@ type Config struct {
 	File string `yaml:"-"`
 	Dir  string `yaml:"-"`
 
-	places map[string]place `yaml:"-"` // of each path that was given
+	places  map[string]place  `yaml:"-"` // of each path that was given
+	written map[string]string `yaml:"-"` // what the file says where it names environment variables
 }
 
 // Place is where in the file path stands ("origins.booking.servers[0]"), or the
@@ -77,9 +90,9 @@ type Listen struct {
 	HTTPS StringList `yaml:"https"`
 	// Also HTTP/3 over UDP on the https addresses, announced by Alt-Svc.
 	HTTP3 bool `yaml:"http3" default:"false"`
-	// Metrics and health for operators. Keep it on loopback. Empty: none.
+	// Admin API, metrics and health for operators, "host:port". Where other machines reach it, admin.tls must be set. Empty: none; the socket in data_dir stays.
 	Admin string `yaml:"admin" default:"127.0.0.1:8090"`
-	// Serve /debug/pprof/ on the admin listener.
+	// Serve /debug/pprof/ on the admin listener, to those with a token.
 	Pprof bool `yaml:"pprof" default:"false"`
 	// PROXY protocol (version 1 and 2) in front of the connection.
 	ProxyProtocol ProxyProtocol `yaml:"proxy_protocol"`

@@ -22,6 +22,14 @@ func environment(name string) (string, bool) {
 		return "${SERVER}", true
 	case "PORT":
 		return "8080", true
+	case "SECRET":
+		return "hunter2/of+the=environment", true
+	case "TEAMS":
+		return "aHVudGVyMiBvZiB0aGUgdGVhbXM=", true
+	case "DATABASE":
+		return "postgres://door:hunter2@db.internal/evergate", true
+	case "EMPTY":
+		return "", true
 	}
 	return "", false
 }

@@ -78,6 +78,9 @@ const mostSteps = 20
 
 var yamlLine = regexp.MustCompile(`^line \d+: `)
 
+// unknownAnchor repeats the name, which may be a secret that begins with "*".
+var unknownAnchor = regexp.MustCompile(`(?s)^unknown anchor '.*' referenced$`)
+
 // syntax notes an error of the YAML library. Its own line is where the block
 // begins in which it met the error, less one, and often far away. The line of
 // the error is not behind the last one that the library asked for; it is the
@@ -111,5 +114,6 @@ func complaint(err error) string {
 	if err == nil {
 		return ""
 	}
-	return yamlLine.ReplaceAllString(strings.TrimPrefix(err.Error(), "yaml: "), "")
+	message := yamlLine.ReplaceAllString(strings.TrimPrefix(err.Error(), "yaml: "), "")
+	return unknownAnchor.ReplaceAllLiteralString(message, "an alias (*NAME) for which there is no anchor (&NAME); a text that begins with \"*\" must be in quotes")
 }

@@ -13,8 +13,8 @@ import (
 
 // CheckFiles reads the files that c names: certificates with their keys,
 // authorities, and by page, which says what is wrong with one, page templates. It
-// is apart from Load, which reads only the one file: what a path names may change
-// without it. It warns of certificates that are over, or soon will be, at now, and
+// is apart from Load, which reads only the one file and its secrets: what a path
+// names may change without it. It warns of certificates that are over, or soon will be, at now, and
 // of hosts that no certificate is for. No problem: nil.
 func CheckFiles(c *Config, page func(path string) error, now time.Time) ([]Problem, []Warning) {
 	f := &files{cfg: c, page: page}
@@ -42,6 +42,8 @@ func CheckFiles(c *Config, page func(path string) error, now time.Time) ([]Probl
 		}
 	}
 	f.authorities("tls.client_certs.ca", c.TLS.ClientCerts.CA)
+	f.admin(now)
+	f.keys()
 	for _, name := range sortedKeys(c.Origins) {
 		at, t := "origins."+name+".tls", c.Origins[name].TLS
 		f.authorities(at+".ca", t.CA)
@@ -134,6 +136,41 @@ func keyPair(cert, key string) (*x509.Certificate, error) {
 		return nil, errors.New("read certificate " + cert + ": it has no leaf")
 	}
 	return pair.Leaf, nil
+}
+
+// admin checks the certificate of the admin listener.
+func (f *files) admin(now time.Time) {
+	pair := f.cfg.Admin.TLS
+	if pair == nil {
+		return
+	}
+	leaf, err := keyPair(pair.Cert, pair.Key)
+	if err != nil {
+		f.bad("admin.tls", "%v", err)
+		return
+	}
+	f.age("admin.tls", pair.Cert, leaf, now)
+}
+
+// keys checks that the files of keys can be read, by nobody too many. What stands
+// in them the keyring finds out.
+func (f *files) keys() {
+	sources := f.cfg.Keys.Sources()
+	for _, purpose := range sortedKeys(sources) {
+		at, path := "keys."+purpose+".file", sources[purpose].File
+		if path == "" {
+			continue
+		}
+		file, info, err := openPlain(path)
+		if err != nil {
+			f.bad(at, "read the key: %v", err)
+			continue
+		}
+		file.Close()
+		if info.Mode()&0o006 != 0 {
+			f.warn(at, everybody, path)
+		}
+	}
 }
 
 // patterns holds the host patterns of the sites against names: ACME cannot help

@@ -158,3 +158,33 @@ func certificate(t *testing.T, dir, name, host string) {
 	put(t, dir, name+".pem", string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert})))
 	put(t, dir, name+".key", string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private})))
 }
+
+func TestCheckFiles_ChecksTheFilesOfOperators(t *testing.T) {
+	dir := t.TempDir()
+	text := `
+listen: {http: ":80"}
+admin: {tls: {cert: admin.pem, key: admin.key}}
+keys: {sticky: {file: sticky.key}}
+sites: [{hosts: [a], routes: [{path: /, respond: {}}]}]
+`
+	c, _, err := Parse("f", dir, []byte(text), environment)
+	if err != nil {
+		t.Fatal(err)
+	}
+	problems, _ := CheckFiles(c, readable, time.Now())
+	if len(problems) != 2 || problems[0].Path != "admin.tls" || problems[0].Line != 3 || problems[1].Path != "keys.sticky.file" || problems[1].Line != 4 {
+		t.Errorf("nothing is there: %v", problems)
+	}
+	certificate(t, dir, "admin", "door")
+	put(t, dir, "sticky.key", "a key")
+	problems, warnings := CheckFiles(c, readable, time.Now())
+	if len(problems) > 0 || len(warnings) != 1 || warnings[0].Path != "admin.tls" || !strings.Contains(warnings[0].Message, "ends on") {
+		t.Errorf("all is there: %v, %v", problems, warnings)
+	}
+	if err := os.Chmod(filepath.Join(dir, "sticky.key"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if _, warnings := CheckFiles(c, readable, time.Now()); len(warnings) != 2 || warnings[1].Path != "keys.sticky.file" {
+		t.Errorf("everybody can read the key: %v", warnings)
+	}
+}

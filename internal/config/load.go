@@ -41,7 +41,7 @@ func find(path string, candidates []string) (string, error) {
 	return "", fmt.Errorf("look for a configuration: %w: neither %s", fs.ErrNotExist, strings.Join(candidates, " nor "))
 }
 
-// Load reads and checks the file at path. The error is a *Problems if the file
+// Load reads and checks the file at path, and the secrets that it names. The error is a *Problems if the file
 // could be read but not used. Warnings come with a good file, and with a bad one.
 func Load(path string) (*Config, []Warning, error) {
 	full, err := filepath.Abs(path)
@@ -52,7 +52,11 @@ func Load(path string) (*Config, []Warning, error) {
 	if err != nil {
 		return nil, nil, fmt.Errorf("read the configuration: %w", err)
 	}
-	c, warnings, err := Parse(path, filepath.Dir(full), data, os.LookupEnv)
+	around := surroundings{secret: readSecretFile}
+	if info, err := os.Stat(full); err == nil {
+		around.shared = info.Mode()&0o004 != 0
+	}
+	c, warnings, err := understand(path, filepath.Dir(full), data, os.LookupEnv, around)
 	if err != nil {
 		return nil, warnings, err
 	}
@@ -62,8 +66,21 @@ func Load(path string) (*Config, []Warning, error) {
 
 // Parse reads and checks data. name is what problems call the file, dir the
 // absolute folder from which relative paths count, env looks up environment
-// variables. Nothing else is read. The error is always a *Problems.
+// variables. Nothing else is read: secrets in files of their own stay empty. The
+// error is always a *Problems.
 func Parse(name, dir string, data []byte, env func(string) (string, bool)) (*Config, []Warning, error) {
+	return understand(name, dir, data, env, surroundings{})
+}
+
+// surroundings is what Load knows of the files around the text; the zero value
+// is that there are none.
+type surroundings struct {
+	secret func(path string) (string, fs.FileMode, error) // reads a file that holds a secret
+	shared bool                                           // everybody on the machine can read the configuration
+}
+
+// understand is Parse with surroundings.
+func understand(name, dir string, data []byte, env func(string) (string, bool), around surroundings) (*Config, []Warning, error) {
 	r := newReader(name, dir, env)
 	c := &Config{File: name, Dir: dir}
 	var warnings []Warning
@@ -71,7 +88,10 @@ func Parse(name, dir string, data []byte, env func(string) (string, bool)) (*Con
 		v := reflect.ValueOf(c).Elem()
 		r.fill(v)
 		r.value(root, v, "", "")
-		k := &checker{reader: r, cfg: c}
+		k := &checker{reader: r, cfg: c, shared: around.shared}
+		if around.secret != nil {
+			k.readSecrets(around.secret)
+		}
 		k.check()
 		warnings = k.warnings
 	}
@@ -84,6 +104,7 @@ func Parse(name, dir string, data []byte, env func(string) (string, bool)) (*Con
 	for path, n := range r.at {
 		c.places[path] = place{n.Line, n.Column}
 	}
+	c.written = r.written
 	return c, warnings, nil
 }
 

@@ -30,6 +30,8 @@ type reader struct {
 	names    map[string]*yaml.Node // where the name of each named block stands
 	unread   map[string]bool       // paths whose value could not be used
 	marred   map[string]bool       // blocks in which something, at any depth, could not be used
+	written  map[string]string     // what the file says at each path where it names environment variables
+	secrets  map[string]*held      // by path
 	defaults map[string]*yaml.Node // parsed default tags
 	filler   *reader               // reads them
 }
@@ -38,7 +40,8 @@ func newReader(file, dir string, env func(string) (string, bool)) *reader {
 	return &reader{
 		file: file, dir: dir, env: env,
 		at: map[string]*yaml.Node{}, names: map[string]*yaml.Node{},
-		unread: map[string]bool{}, marred: map[string]bool{}, defaults: map[string]*yaml.Node{},
+		unread: map[string]bool{}, marred: map[string]bool{},
+		written: map[string]string{}, secrets: map[string]*held{}, defaults: map[string]*yaml.Node{},
 	}
 }
 
@@ -135,10 +138,17 @@ var (
 	sizeType     = reflect.TypeFor[Size]()
 	prefixType   = reflect.TypeFor[Prefix]()
 	listType     = reflect.TypeFor[StringList]()
+	secretType   = reflect.TypeFor[Secret]()
+	headerType   = reflect.TypeFor[HeaderValue]()
 )
 
 // isBlock reports whether values of t are blocks of keys.
-func isBlock(t reflect.Type) bool { return t.Kind() == reflect.Struct && t != prefixType }
+func isBlock(t reflect.Type) bool {
+	return t.Kind() == reflect.Struct && t != prefixType && !isSecret(t)
+}
+
+// isSecret reports whether values of t may be given as secrets.
+func isSecret(t reflect.Type) bool { return t == secretType || t == headerType }
 
 func join(path, key string) string {
 	if path == "" {
@@ -170,7 +180,11 @@ func (r *reader) value(n *yaml.Node, v reflect.Value, path string, tag reflect.S
 	r.at[path] = n
 	n = resolved(n)
 	if n.Style&yaml.TaggedStyle != 0 && !plainTags[n.Tag] {
-		r.problem(n, path, "the tag %s is not read; take it out", n.Tag)
+		if isSecret(v.Type()) { // what was meant may begin with "!"
+			r.problem(n, path, "a tag is not read; write a text that begins with \"!\" in quotes")
+		} else {
+			r.problem(n, path, "the tag %s is not read; take it out", n.Tag)
+		}
 		return
 	}
 	if isNull(n) {
@@ -182,6 +196,8 @@ func (r *reader) value(n *yaml.Node, v reflect.Value, path string, tag reflect.S
 	switch {
 	case v.Kind() == reflect.Pointer:
 		r.pointer(n, v, path, tag)
+	case isSecret(v.Type()):
+		r.secret(n, v, path)
 	case isBlock(v.Type()):
 		r.block(n, v, path, tag)
 	case v.Kind() == reflect.Map:
@@ -215,7 +231,7 @@ func (r *reader) pointer(n *yaml.Node, v reflect.Value, path string, tag reflect
 
 func (r *reader) list(n *yaml.Node, v reflect.Value, path string, tag reflect.StructTag) {
 	if n.Kind != yaml.SequenceNode {
-		r.problem(n, path, "wants a list such as [a, b], not %s", kindName(n))
+		r.problem(n, path, "wants a list such as [a, b], not %s", kindName(n, v.Type()))
 		return
 	}
 	list := reflect.MakeSlice(v.Type(), 0, len(n.Content))
@@ -266,7 +282,7 @@ func (r *reader) block(n *yaml.Node, v reflect.Value, path string, tag reflect.S
 		}
 	}
 	if n.Kind != yaml.MappingNode {
-		r.problem(n, path, "wants a block of keys, not %s", kindName(n))
+		r.problem(n, path, "wants a block of keys, not %s", kindName(n, t))
 		return
 	}
 	seen := map[string]int{}
@@ -287,6 +303,10 @@ func (r *reader) block(n *yaml.Node, v reflect.Value, path string, tag reflect.S
 			continue
 		}
 		f := fieldIndex(t, k.Value)
+		if f < 0 && isNull(c) && hasSecret(t) { // {TOKEN} is {TOKEN: null}
+			r.stray(k, path, "a key without a value%s", suggest("", t))
+			continue
+		}
 		if f < 0 {
 			r.stray(k, join(path, shortened(k.Value)), "unknown key%s", suggest(k.Value, t))
 			continue
@@ -330,7 +350,7 @@ func fieldIndex(t reflect.Type, key string) int {
 // mapping reads a mapping whose keys are names.
 func (r *reader) mapping(n *yaml.Node, v reflect.Value, path string, tag reflect.StructTag) {
 	if n.Kind != yaml.MappingNode {
-		r.problem(n, path, "wants a block of names, not %s", kindName(n))
+		r.problem(n, path, "wants a block of names, not %s", kindName(n, v.Type()))
 		return
 	}
 	m := reflect.MakeMapWithSize(v.Type(), len(n.Content)/2)
@@ -368,13 +388,18 @@ func shortened(key string) string {
 	return strings.ToValidUTF8(key[:maxName], "") + "..."
 }
 
-func kindName(n *yaml.Node) string {
+// kindName says what n is, where something for wanted should stand. It repeats no
+// value that may be a secret in the wrong place.
+func kindName(n *yaml.Node, wanted reflect.Type) string {
 	switch n.Kind {
 	case yaml.MappingNode:
 		return "a block of keys"
 	case yaml.SequenceNode:
 		return "a list"
 	default:
+		if holdsSecret(wanted) {
+			return "one value"
+		}
 		return fmt.Sprintf("the value %q", shortened(n.Value))
 	}
 }

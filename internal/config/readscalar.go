@@ -33,33 +33,51 @@ var variableName = regexp.MustCompile(`^\$\{([A-Za-z_][A-Za-z0-9_]*)\}$`)
 // may repeat of it: what the environment holds may be a secret.
 func (r *reader) text(n *yaml.Node, path string) (text, shown string, ok bool) {
 	if n.Kind != yaml.ScalarNode {
-		r.problem(n, path, "wants one value, not %s", kindName(n))
+		r.problem(n, path, "wants one value, not %s", kindName(n, nil))
 		return "", "", false
 	}
-	ok, shown = true, n.Value
+	text, ok = r.expand(n, path, func(m, name string) {
+		if name == "" {
+			r.problem(n, path, "%q is not an environment variable; write ${NAME}, or $${ for a plain ${", m)
+		} else {
+			r.problem(n, path, "environment variable %s is not set; set it, or write $${ for a plain ${", name)
+		}
+	})
+	return text, n.Value, ok
+}
+
+// expand is the text of n with its environment variables filled in. tell hears of
+// each piece that cannot be, with its name if it has one.
+func (r *reader) expand(n *yaml.Node, path string, tell func(piece, name string)) (text string, ok bool) {
+	ok = true
 	text = variable.ReplaceAllStringFunc(n.Value, func(m string) string {
 		if m == "$${" {
 			return "${"
 		}
+		r.written[path] = n.Value
 		name := variableName.FindStringSubmatch(m)
 		if name == nil {
-			r.problem(n, path, "%q is not an environment variable; write ${NAME}, or $${ for a plain ${", m)
+			tell(m, "")
 			ok = false
 			return ""
 		}
 		value, set := r.env(name[1])
 		if !set {
-			r.problem(n, path, "environment variable %s is not set; set it, or write $${ for a plain ${", name[1])
+			tell(m, name[1])
 			ok = false
 		}
 		return value
 	})
-	if ok && (strings.ContainsRune(text, 0) || !utf8.ValidString(text)) {
-		r.problem(n, path, "holds a NUL character or is not UTF-8")
+	if ok && !isText(text) {
+		r.problem(n, path, notText)
 		ok = false
 	}
-	return text, shown, ok
+	return text, ok
 }
+
+const notText = "holds a NUL character or is not UTF-8"
+
+func isText(s string) bool { return !strings.ContainsRune(s, 0) && utf8.ValidString(s) }
 
 // scalar reads one value. One that cannot be used leaves v as it is.
 func (r *reader) scalar(n *yaml.Node, v reflect.Value, path string, tag reflect.StructTag) {

@@ -65,9 +65,9 @@ type Headers struct {
 // HeaderChange is one direction.
 type HeaderChange struct {
 	// Replace all fields of the name.
-	Set map[string]string `yaml:"set"`
+	Set map[string]HeaderValue `yaml:"set"`
 	// Add a field beside those there.
-	Add map[string]string `yaml:"add"`
+	Add map[string]HeaderValue `yaml:"add"`
 	// Remove all fields of the name.
 	Remove []string `yaml:"remove"`
 }
@@ -81,7 +81,7 @@ type Route struct {
 	// Methods. Empty: all.
 	Methods []string `yaml:"methods"`
 	// Header fields that must be there: name to value; "*" is any value.
-	Match map[string]string `yaml:"match"`
+	Match map[string]HeaderValue `yaml:"match"`
 
 	// Name of the origin that answers.
 	Origin string `yaml:"origin"`

@@ -161,7 +161,7 @@ func siteMet(cfg *config.Config, s *config.Site) *SiteMet {
 }
 
 func routeMet(cfg *config.Config, r *config.Route) *RouteMet {
-	met := &RouteMet{Name: r.Name, Path: r.Path, Methods: r.Methods, Match: r.Match, Access: accessMet(r.Access)}
+	met := &RouteMet{Name: r.Name, Path: r.Path, Methods: r.Methods, Match: matchMet(r.Match), Access: accessMet(r.Access)}
 	if met.Name == "" {
 		met.Name = r.Path
 	}
@@ -222,16 +222,28 @@ func headersChanged(s *config.Site, r *config.Route) *HeadersChanged {
 	return h
 }
 
+// matchMet are the conditions of a route, with "***" for what may be a secret.
+func matchMet(m map[string]config.HeaderValue) map[string]string {
+	if m == nil {
+		return nil
+	}
+	met := make(map[string]string, len(m))
+	for name, value := range m {
+		met[name] = value.String()
+	}
+	return met
+}
+
 func changesMet(c config.HeaderChange) []string {
 	var lines []string
 	for _, name := range c.Remove {
 		lines = append(lines, "remove "+name)
 	}
 	for _, name := range sortedNames(c.Set) {
-		lines = append(lines, "set "+name+": "+c.Set[name])
+		lines = append(lines, "set "+name+": "+c.Set[name].String())
 	}
 	for _, name := range sortedNames(c.Add) {
-		lines = append(lines, "add "+name+": "+c.Add[name])
+		lines = append(lines, "add "+name+": "+c.Add[name].String())
 	}
 	return lines
 }

@@ -78,4 +78,4 @@ func numbers(list []int) string {
 	return strings.Join(words, ", ")
 }
 
-func sortedNames(m map[string]string) []string { return slices.Sorted(maps.Keys(m)) }
+func sortedNames[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

@@ -108,6 +108,10 @@ func kind(t reflect.Type, tag reflect.StructTag) string {
 		return "network"
 	case reflect.TypeFor[config.StringList]():
 		return "text or list of text"
+	case reflect.TypeFor[config.Secret]():
+		return "secret"
+	case reflect.TypeFor[config.HeaderValue]():
+		return "text or secret"
 	}
 	switch t.Kind() {
 	case reflect.Pointer:
@@ -140,7 +144,12 @@ func kind(t reflect.Type, tag reflect.StructTag) string {
 
 // isBlock reports whether t is a struct with keys of its own.
 func isBlock(t reflect.Type) bool {
-	return t.Kind() == reflect.Struct && t != reflect.TypeFor[config.Prefix]()
+	return t.Kind() == reflect.Struct && t != reflect.TypeFor[config.Prefix]() && !isSecret(t)
+}
+
+// isSecret reports whether t may be written as a secret.
+func isSecret(t reflect.Type) bool {
+	return t == reflect.TypeFor[config.Secret]() || t == reflect.TypeFor[config.HeaderValue]()
 }
 
 // inner is the block behind pointers, lists and maps, and what stands between:

@@ -106,6 +106,7 @@ func TestSchema_RefusesWhatItCanKnowToBeBad(t *testing.T) {
 	schema := compile(t)
 	for _, name := range []string{
 		"a-list", "bad-words", "empty-blocks", "everything-at-once", "fixed-answers", "missing-parts", "no-servers",
+		"secrets-in-no-form", "chat-words", "keys-of-nothing",
 		"null-items", "out-of-range", "too-much", "unbuilt-keys", "unknown-keys", "wrong-types",
 	} {
 		if schema.Validate(load(t, "../testdata/"+name+".bad.yaml")) == nil {
@@ -181,7 +182,7 @@ func TestKind_NamesEveryTypeThatThereIs(t *testing.T) {
 	for want, v := range map[string]any{
 		"time": config.Duration(0), "size": config.Size(0), "network": config.Prefix{}, "text or list of text": config.StringList{},
 		"list of whole number": []int{}, "name: text": map[string]string{}, "name: block": map[string]*config.Origin{},
-		"true or false": false, "number": 0.5, "text": "", "block": config.Node{},
+		"secret": config.Secret{}, "name: text or secret": map[string]config.HeaderValue{}, "true or false": false, "number": 0.5, "text": "", "block": config.Node{},
 	} {
 		if got := kind(reflect.TypeOf(v), ""); got != want {
 			t.Errorf("%T is called %s, want %s", v, got, want)

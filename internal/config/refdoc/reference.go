@@ -21,6 +21,7 @@ all errors are shown at once, with line and key. ` + "`evergate validate`" + ` c
   Where nothing else is said, none is negative, and a time is at most ` + config.MaxDuration + `, a size ` + config.MaxSize + `, a number ` + config.MaxNumber + `.
 - **path**: relative ones count from the folder of the file.
 - ` + "`${NAME}`" + ` in a value is the environment variable of that name; ` + "`$${`" + ` is a plain ` + "`${`" + `.
+- **secret**: a text, ` + "`{file: PATH}`" + ` or ` + "`{env: NAME}`" + `; it is shown nowhere ([secrets](../guide/secrets.md)).
 - A key with nothing behind it has its default. YAML's anchors and aliases work; its merge keys (` + "`<<`" + `) do not.
 - A block with a *short form* may be written as one value: ` + "`balance: round_robin`" + ` is ` + "`balance: {policy: round_robin}`" + `.
 - Editors can check the file as you type with [the JSON schema](evergate.schema.json).

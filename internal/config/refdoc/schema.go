@@ -111,6 +111,9 @@ func (d *definitions) value(t reflect.Type, tag reflect.StructTag) (object, erro
 	case reflect.TypeFor[config.StringList]():
 		return anyOf(plain(), object{"type": "array", "items": plain()}), nil
 	}
+	if isSecret(t) {
+		return d.secret(), nil
+	}
 	switch t.Kind() {
 	case reflect.Pointer:
 		return d.value(t.Elem(), tag)
@@ -151,6 +154,25 @@ func (d *definitions) value(t reflect.Type, tag reflect.StructTag) (object, erro
 		}
 		return plain(), nil
 	}
+}
+
+// secret is a text, or where it is.
+func (d *definitions) secret() object {
+	d.blocks["SecretSource"] = object{
+		"type": "object", "minProperties": 1, "maxProperties": 1, "additionalProperties": false,
+		"description": "Where a secret is.",
+		"properties": object{
+			"file": with(plain(), "description", "File that holds the secret and nothing else; one line end behind it does not count."),
+			"env":  with(text(`^[A-Za-z_][A-Za-z0-9_]*$`), "description", "Name of the environment variable that holds it."),
+		},
+	}
+	return anyOf(plain(), object{"$ref": "#/$defs/SecretSource"})
+}
+
+// with is s with one key more.
+func with(s object, key string, value any) object {
+	s[key] = value
+	return s
 }
 
 // orShort adds the plain value that may stand for the block.

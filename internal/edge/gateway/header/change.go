@@ -33,10 +33,10 @@ func NewChange(c config.HeaderChange) *Change {
 	return change
 }
 
-func fields(m map[string]string) []field {
+func fields(m map[string]config.HeaderValue) []field {
 	var all []field
 	for name, value := range m {
-		all = append(all, field{http.CanonicalHeaderKey(name), []string{value}[:1:1]})
+		all = append(all, field{http.CanonicalHeaderKey(name), []string{value.Reveal()}[:1:1]})
 	}
 	slices.SortFunc(all, func(a, b field) int {
 		if a.name < b.name {

@@ -88,8 +88,9 @@ func TestMayAllow(t *testing.T) {
 }
 
 func TestChange(t *testing.T) {
+	set, more := config.NewHeaderValue("set"), config.NewHeaderValue("more")
 	c := NewChange(config.HeaderChange{
-		Set: map[string]string{"x-a": "set", "X-B": "set"}, Add: map[string]string{"X-B": "more", "X-C": "more"}, Remove: []string{"x-c", "X-D"},
+		Set: map[string]config.HeaderValue{"x-a": set, "X-B": set}, Add: map[string]config.HeaderValue{"X-B": more, "X-C": more}, Remove: []string{"x-c", "X-D"},
 	})
 	for range 2 { // the second one sees what the first one did to shared values
 		h := fieldsOf("X-A: 1", "X-A: 2", "X-C: 1", "X-D: 1", "X-E: 1")

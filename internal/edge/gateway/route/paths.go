@@ -41,7 +41,7 @@ func NewPaths(routes []*config.Route) (*Paths, error) {
 			c.methods = append(c.methods, strings.ToUpper(m))
 		}
 		for name, value := range r.Match {
-			c.match = append(c.match, condition{http.CanonicalHeaderKey(name), value})
+			c.match = append(c.match, condition{http.CanonicalHeaderKey(name), value.Reveal()})
 		}
 		pattern, table := r.Path, p.exact
 		if rest, isPrefix := strings.CutSuffix(pattern, "/*"); isPrefix {

@@ -13,13 +13,13 @@ func TestPaths_Find(t *testing.T) {
 		{Name: "all", Path: "/*"},
 		{Name: "api", Path: "/api/*"},
 		{Name: "api post", Path: "/api/*", Methods: []string{"post"}},
-		{Name: "api post json", Path: "/api/*", Methods: []string{"POST"}, Match: map[string]string{"content-type": "application/json"}},
+		{Name: "api post json", Path: "/api/*", Methods: []string{"POST"}, Match: header("content-type", "application/json")},
 		{Name: "users", Path: "/api/users/*"},
 		{Name: "one user", Path: "/api/users/me"},
 		{Name: "at", Path: "/a%74/@me"},
 		{Name: "first", Path: "/twice"},
 		{Name: "second", Path: "/twice"},
-		{Name: "any version", Path: "/v", Match: map[string]string{"X-Version": "*"}},
+		{Name: "any version", Path: "/v", Match: header("X-Version", "*")},
 		{Name: "get only", Path: "/get", Methods: []string{"GET"}},
 	}
 	p, err := NewPaths(routes)
@@ -67,7 +67,7 @@ func TestPaths_Allowed(t *testing.T) {
 	p, err := NewPaths([]*config.Route{
 		{Path: "/a", Methods: []string{"GET"}},
 		{Path: "/a", Methods: []string{"PUT", "POST"}},
-		{Path: "/b", Methods: []string{"GET"}, Match: map[string]string{"X": "1"}},
+		{Path: "/b", Methods: []string{"GET"}, Match: header("X", "1")},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -94,7 +94,7 @@ func TestNewPaths_RefusesPatternsThatFitNothing(t *testing.T) {
 }
 
 func TestPaths_FindAllocatesNothing(t *testing.T) {
-	p, err := NewPaths([]*config.Route{{Path: "/*"}, {Path: "/a/*"}, {Path: "/a/b/*", Methods: []string{"POST"}, Match: map[string]string{"X": "1"}}})
+	p, err := NewPaths([]*config.Route{{Path: "/*"}, {Path: "/a/*"}, {Path: "/a/b/*", Methods: []string{"POST"}, Match: header("X", "1")}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -112,4 +112,9 @@ func BenchmarkPaths_Find(b *testing.B) {
 	for b.Loop() {
 		p.Find("/api/v1/patients/4711", "GET", nil)
 	}
+}
+
+// header is the condition that a field has a value.
+func header(name, value string) map[string]config.HeaderValue {
+	return map[string]config.HeaderValue{name: config.NewHeaderValue(value)}
 }
