@@ -118,7 +118,7 @@ func TestNothingThatKeepsVisitorsOutKeepsTheAuthorityOut(t *testing.T) {
 
 	// A name that comes with a reload gets its certificate in the same way.
 	w.write(file, w.closedSites("  - hosts: [late.test]\n    maintenance: true\n    routes: [{path: /*, respond: {body: hello}}]\n"))
-	if result := s.Reload(t.Context()); !result.OK {
+	if result := s.Reload("test"); !result.OK {
 		t.Fatalf("reload: %v", result.Problems)
 	}
 	eventually(t, 20*time.Second, "a certificate for late.test", func() bool { return w.status("late.test") != 0 })

@@ -1,6 +1,8 @@
-// Package cli is the command line of Evergate: one file per command. Commands
-// print what was asked for on standard output, everything else on standard
-// error, and end with a code that scripts can rely on (see Main).
+// Package cli is the command line of Evergate: one file per command, or per family
+// of commands. Those that operate ask the running Evergate (internal/admin/client),
+// the others ask internal/server. They print what was asked for on standard
+// output, everything else on standard error, and end with a code that scripts can
+// rely on (see Main).
 package cli
 
 import (
@@ -21,7 +23,7 @@ const (
 
 const exitCodes = `Exit codes:
   0  done
-  1  it failed: a listener could not be opened, a reload kept the old configuration, ...
+  1  it failed: nobody answers, a reload was refused, somebody was faster, ...
   2  the command line or the configuration file is wrong`
 
 // exitError is an error with the code for it. A nil err means that everything
@@ -63,7 +65,7 @@ func Main(args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintln(stderr, problem)
 	}
 	if exit.err != nil {
-		fmt.Fprintf(stderr, "evergate: %v\n", exit.err)
+		fmt.Fprintf(stderr, "evergate: %s\n", cleanLines(exit.err.Error()))
 	}
 	return exit.code
 }
@@ -85,6 +87,8 @@ hides their failures from visitors, and never applies a request twice.
   evergate validate                       check ./evergate.yaml
   evergate explain https://shop.example/  what would this request meet?
   evergate run                            serve
+  evergate status                         is all well, and if not, what to do
+  evergate lever set origins.shop.paused true --revert-after 15m --reason "database moves"
   evergate reload                         bring an edited file into use`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
@@ -93,8 +97,22 @@ hides their failures from visitors, and never applies a request twice.
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return &exitError{code: exitUsage, err: fmt.Errorf("%w\n\"%s --help\" shows the flags", err, cmd.CommandPath())}
 	})
-	root.AddCommand(newRun(), newDemo(), newReload(), newValidate(), newExplain(), newVersion())
+	addGroup(root, "run", "Run", newRun(), newDemo(), newValidate())
+	addGroup(root, "look", "Look", newStatus(), newOrigins(), newSites(), newLevers(), newConfig(), newExplain())
+	addGroup(root, "operate", "Operate", newLever(), newServer(), newDue(), newReload())
+	addGroup(root, "maintain", "Maintain", newToken(), newStore(), newKey(), newVersion())
+	root.SetHelpCommandGroupID("maintain")
+	root.SetCompletionCommandGroupID("maintain")
 	return root
+}
+
+// addGroup adds commands under a heading of the help.
+func addGroup(root *cobra.Command, id, title string, commands ...*cobra.Command) {
+	root.AddGroup(&cobra.Group{ID: id, Title: title + ":"})
+	for _, cmd := range commands {
+		cmd.GroupID = id
+		root.AddCommand(cmd)
+	}
 }
 
 // exactly is cobra.ExactArgs with an error that ends in exit code 2.

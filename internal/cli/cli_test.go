@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/spf13/cobra"
+
 	"github.com/evergate/evergate/internal/server"
 )
 
@@ -77,17 +79,41 @@ func TestMain_ExitCodes(t *testing.T) {
 }
 
 func TestMain_EveryCommandHasHelp(t *testing.T) {
-	for _, cmd := range newRoot().Commands() {
-		t.Run(cmd.Name(), func(t *testing.T) {
-			code, stdout, stderr := run(cmd.Name(), "--help")
+	var visit func(t *testing.T, cmd *cobra.Command)
+	visit = func(t *testing.T, cmd *cobra.Command) {
+		path := strings.Fields(cmd.CommandPath())[1:]
+		t.Run(strings.Join(path, " "), func(t *testing.T) {
+			code, stdout, stderr := run(append(path, "--help")...)
 			if code != exitOK || stderr != "" {
 				t.Fatalf("code %d, stderr %q", code, stderr)
 			}
-			if !strings.Contains(stdout, "evergate "+cmd.Name()) || len(cmd.Short) == 0 {
+			if !strings.Contains(stdout, cmd.CommandPath()) || len(cmd.Short) == 0 {
 				t.Errorf("the help is\n%s", stdout)
 			}
+			if !cmd.HasSubCommands() && cmd.Example == "" && cmd.Name() != "version" {
+				t.Error("it has no example")
+			}
+			for line := range strings.Lines(cmd.Long) {
+				if len([]rune(line)) > 92 {
+					t.Errorf("a line of the help is longer than a screen: %s", line)
+				}
+			}
 		})
+		for _, below := range cmd.Commands() {
+			visit(t, below)
+		}
 	}
+	for _, cmd := range newRoot().Commands() {
+		if cmd.GroupID == "" {
+			t.Errorf("%s is in no group", cmd.Name())
+		}
+		visit(t, cmd)
+	}
+}
+
+func TestMain_Help(t *testing.T) {
+	_, stdout, _ := run("--help")
+	golden(t, "testdata/help.txt", []byte(stdout))
 }
 
 func TestMain_Completes(t *testing.T) {

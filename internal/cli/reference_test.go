@@ -24,28 +24,57 @@ func reference(root *cobra.Command) []byte {
 	var b bytes.Buffer
 	b.WriteString("# The commands\n\n<!-- Generated from internal/cli by \"make generate\". DO NOT EDIT. -->\n\n")
 	fmt.Fprintf(&b, "%s\n\n%s\n\n```\n%s\n```\n", root.Short+".", exitCodesMarkdown(), unindented(root.Example))
-	for _, cmd := range root.Commands() {
-		if cmd.Name() == "completion" {
-			fmt.Fprintf(&b, "\n## evergate completion\n\nWrites the completion for a shell: `evergate completion bash`, `zsh`, `fish` or `powershell`;\n`evergate completion bash --help` says where to put it.\n")
-			continue
-		}
-		if cmd.Name() == "help" || cmd.Hidden {
-			continue
-		}
-		about := cmd.Long
-		if about == "" {
-			about = cmd.Short + "."
-		}
-		about = strings.TrimSpace(strings.ReplaceAll(about, exitCodes, ""))
-		fmt.Fprintf(&b, "\n## evergate %s\n\n%s\n\n```\n%s\n```\n", cmd.Name(), prose(about), cmd.UseLine())
-		if flags := cmd.NonInheritedFlags(); flags.HasFlags() {
-			fmt.Fprintf(&b, "\n```\n%s```\n", flags.FlagUsagesWrapped(100))
-		}
-		if cmd.Example != "" {
-			fmt.Fprintf(&b, "\n```\n%s\n```\n", unindented(cmd.Example))
+	b.WriteString("\n## Which Evergate is asked\n\nMost commands ask a running Evergate, and take these flags.\n\n" + asking + "\n\n```\n" + sharedUsages() + "```\n")
+	for _, group := range root.Groups() {
+		fmt.Fprintf(&b, "\n## %s\n", strings.TrimSuffix(group.Title, ":"))
+		for _, cmd := range root.Commands() {
+			if cmd.GroupID == group.ID && cmd.Name() != "help" && !cmd.Hidden {
+				referenceOf(&b, cmd)
+			}
 		}
 	}
 	return b.Bytes()
+}
+
+// referenceOf writes the text of a command and of those below it.
+func referenceOf(b *bytes.Buffer, cmd *cobra.Command) {
+	if cmd.Name() == "completion" {
+		fmt.Fprintf(b, "\n### evergate completion\n\nWrites the completion for a shell: `evergate completion bash`, `zsh`, `fish` or `powershell`;\n`evergate completion bash --help` says where to put it.\n")
+		return
+	}
+	about := cmd.Long
+	if about == "" {
+		about = cmd.Short + "."
+	}
+	for _, shared := range []string{exitCodes, asking} {
+		about = strings.ReplaceAll(about, shared, "")
+	}
+	fmt.Fprintf(b, "\n### %s\n\n%s\n", cmd.CommandPath(), prose(strings.TrimSpace(about)))
+	if !cmd.HasSubCommands() {
+		fmt.Fprintf(b, "\n```\n%s\n```\n", cmd.UseLine())
+	}
+	for _, name := range sharedFlags {
+		if f := cmd.Flags().Lookup(name); f != nil && f.Annotations[sharedFlag] != nil {
+			f.Hidden = true
+		}
+	}
+	if flags := cmd.NonInheritedFlags().FlagUsagesWrapped(100); flags != "" {
+		fmt.Fprintf(b, "\n```\n%s```\n", flags)
+	}
+	if cmd.Example != "" {
+		fmt.Fprintf(b, "\n```\n%s\n```\n", unindented(cmd.Example))
+	}
+	for _, below := range cmd.Commands() {
+		referenceOf(b, below)
+	}
+}
+
+// sharedUsages is the text of the flags that many commands have.
+func sharedUsages() string {
+	cmd := &cobra.Command{}
+	addConnection(cmd, &connection{})
+	addForm(cmd, new(string))
+	return cmd.Flags().FlagUsagesWrapped(100)
 }
 
 func exitCodesMarkdown() string {

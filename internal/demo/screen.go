@@ -7,17 +7,11 @@ import (
 	"os"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/evergate/evergate/internal/terminal"
 )
 
-// What a terminal is told (ECMA-48, and xterm's second screen).
-const (
-	enterSecond = "\x1b[?1049h\x1b[?25l" // a screen of our own, no cursor
-	leaveSecond = "\x1b[?25h\x1b[?1049l" // what was there before, and the cursor
-	toTop       = "\x1b[H"
-	clearLine   = "\x1b[K"
-	clearBelow  = "\x1b[J"
-	unstyled    = "\x1b[0m"
-)
+const unstyled = "\x1b[0m"
 
 var styles = map[style]string{strong: "\x1b[1m", faint: "\x1b[2m", good: "\x1b[32m", bad: "\x1b[33m"}
 
@@ -32,25 +26,25 @@ type screen struct {
 // pipe, a terminal that cannot move its cursor (TERM=dumb).
 func screenFor(out io.Writer, getenv func(string) string) *screen {
 	file, ok := out.(*os.File)
-	if !ok || getenv("TERM") == "" || getenv("TERM") == "dumb" {
+	if !ok {
 		return nil
 	}
-	if _, _, ok := terminalSize(file); !ok {
+	if _, _, ok := terminal.Size(file, getenv); !ok {
 		return nil
 	}
 	return &screen{
 		out:   out,
 		color: getenv("NO_COLOR") == "", // no-color.org
 		size: func() (int, int) {
-			width, height, _ := terminalSize(file)
+			width, height, _ := terminal.Size(file, getenv)
 			return width, height
 		},
 	}
 }
 
 // enter takes the terminal over until leave.
-func (s *screen) enter() error { return s.write(enterSecond) }
-func (s *screen) leave() error { return s.write(leaveSecond) }
+func (s *screen) enter() error { return s.write(terminal.EnterSecond) }
+func (s *screen) leave() error { return s.write(terminal.LeaveSecond) }
 
 // draw shows the picture that fits the terminal, in one piece so that it does not
 // flicker. What does not fit is left out at the end.
@@ -62,15 +56,15 @@ func (s *screen) draw(picture func(width int) []line) error {
 	lines := picture(width)
 	lines = lines[:min(len(lines), height)]
 	var b bytes.Buffer
-	b.WriteString(toTop)
+	b.WriteString(terminal.ToTop)
 	for i, l := range lines {
 		if i > 0 {
 			b.WriteString("\r\n")
 		}
-		b.WriteString(clearLine) // first: after a full line it would take its last character
+		b.WriteString(terminal.ClearLine) // first: after a full line it would take its last character
 		b.WriteString(l.render(width, s.color))
 	}
-	b.WriteString(clearBelow)
+	b.WriteString(terminal.ClearBelow)
 	return s.write(b.String())
 }
 

@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/evergate/evergate/internal/terminal"
 )
 
 func TestScreen_DrawsWhatFits(t *testing.T) {
@@ -18,10 +20,10 @@ func TestScreen_DrawsWhatFits(t *testing.T) {
 		color         bool
 		want          string
 	}{
-		{"lines are cut at the right and at the bottom", 9, 2, false, toTop + clearLine + "title and\r\n" + clearLine + "0.00" + clearBelow},
-		{"with colours", 9, 2, true, toTop + clearLine + "\x1b[1mtitle\x1b[0m and\r\n" + clearLine + "\x1b[32m0.00\x1b[0m" + clearBelow},
+		{"lines are cut at the right and at the bottom", 9, 2, false, terminal.ToTop + terminal.ClearLine + "title and\r\n" + terminal.ClearLine + "0.00" + terminal.ClearBelow},
+		{"with colours", 9, 2, true, terminal.ToTop + terminal.ClearLine + "\x1b[1mtitle\x1b[0m and\r\n" + terminal.ClearLine + "\x1b[32m0.00\x1b[0m" + terminal.ClearBelow},
 		{"a terminal that does not know its size", 0, 0, false,
-			toTop + clearLine + "title and more than fits\r\n" + clearLine + "0.00\r\n" + clearLine + "below the edge" + clearBelow},
+			terminal.ToTop + terminal.ClearLine + "title and more than fits\r\n" + terminal.ClearLine + "0.00\r\n" + terminal.ClearLine + "below the edge" + terminal.ClearBelow},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

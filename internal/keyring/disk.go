@@ -117,7 +117,7 @@ func (d disk) write(path string, content []byte) (err error) {
 		return err
 	}
 	defer f.Close() // the second time does nothing
-	if err := ownedLike(f, dir); err != nil {
+	if err := ownedLike(f.Name(), dir); err != nil {
 		return err
 	}
 	if err := d.step(stepWrite); err != nil {
@@ -150,9 +150,9 @@ func (d disk) write(path string, content []byte) (err error) {
 	return d.step(stepDone)
 }
 
-// ownedLike gives f to whom dir belongs, if root writes: a command given by root
-// must not lock the service out, which runs as another user.
-func ownedLike(f *os.File, dir string) error {
+// ownedLike gives path, made a moment ago, to whom dir belongs, if root made it: a
+// command given by root must not lock the service out, which runs as another user.
+func ownedLike(path, dir string) error {
 	if os.Geteuid() != 0 {
 		return nil
 	}
@@ -164,7 +164,7 @@ func ownedLike(f *os.File, dir string) error {
 	if !ok || stat.Uid == 0 {
 		return nil
 	}
-	return f.Chown(int(stat.Uid), int(stat.Gid))
+	return os.Lchown(path, int(stat.Uid), int(stat.Gid))
 }
 
 func syncDir(path string) error {
@@ -184,7 +184,7 @@ func lock(dir string) (unlock func(), err error) {
 	if err != nil {
 		return nil, fmt.Errorf("lock the keys: %w", err)
 	}
-	if err := ownedLike(f, dir); err != nil {
+	if err := ownedLike(f.Name(), dir); err != nil {
 		f.Close()
 		return nil, fmt.Errorf("lock the keys: %w", err)
 	}

@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -106,6 +107,30 @@ func TestOpen_RefusesFilesThatOthersCouldHaveExchanged(t *testing.T) {
 				t.Errorf("said %v, want %q", err, tt.want)
 			}
 		})
+	}
+}
+
+func TestOpen_ByRootLeavesTheFilesToTheUserOfTheFolder(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("only root gives files away")
+	}
+	const service = 65534
+	dir := t.TempDir()
+	if err := os.Chown(dir, service, service); err != nil {
+		t.Fatal(err)
+	}
+	r, _ := opened(t, dir, Options{})
+	if _, err := r.Rotate(Sticky); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"keys", "keys/lock", "keys/sticky.key"} {
+		info, err := os.Stat(filepath.Join(dir, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := info.Sys().(*syscall.Stat_t).Uid; got != service {
+			t.Errorf("%s belongs to user %d", name, got)
+		}
 	}
 }
 

@@ -12,7 +12,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -196,7 +195,7 @@ func (r *Ring) path(purpose string) string { return filepath.Join(r.folder(), pu
 func (r *Ring) makeFolder() error {
 	switch err := os.Mkdir(r.folder(), 0o700); {
 	case err == nil:
-		if err := syncDir(r.dir); err != nil {
+		if err := errors.Join(ownedLike(r.folder(), r.dir), syncDir(r.dir)); err != nil {
 			return fmt.Errorf("make the folder of keys: %w", err)
 		}
 	case !errors.Is(err, fs.ErrExist):
@@ -288,25 +287,4 @@ func (r *Ring) found(purpose string) ([]Key, error) {
 		r.forgetSticky(keys)
 	}
 	return keys, nil
-}
-
-// Files returns the paths of the files of keys in dataDir that exist, in order:
-// what a backup takes along when it is asked to take secrets. What the operator
-// keeps elsewhere (Source) is not among them. They may be put back as they are,
-// with mode 0600.
-func Files(dataDir string) ([]string, error) {
-	entries, err := os.ReadDir(filepath.Join(dataDir, "keys"))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("list the keys: %w", err)
-	}
-	var files []string
-	for _, entry := range entries {
-		if entry.Type().IsRegular() && strings.HasSuffix(entry.Name(), ".key") {
-			files = append(files, filepath.Join(dataDir, "keys", entry.Name()))
-		}
-	}
-	return files, nil
 }

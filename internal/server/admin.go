@@ -8,7 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/pprof"
-	"net/netip"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -16,81 +16,99 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"github.com/evergate/evergate/internal/admin/api"
 	"github.com/evergate/evergate/internal/config"
 )
 
-// admin is the operators' listener: metrics, health and, when asked for,
-// profiles. It changes nothing, so it asks for no password; but it is meant for
-// loopback, and a request for a foreign host name is refused, because a web page
-// could make an operator's browser send it (DNS rebinding).
+// adminOptions are what the operators' listeners serve.
+type adminOptions struct {
+	Registry *prometheus.Registry
+	Ready    func() (bool, string)           // whether traffic is welcome, and a word why
+	API      http.Handler                    // of /api/; finds out itself who asks
+	Admins   func(http.Handler) http.Handler // lets only admins through
+	Log      *slog.Logger
+}
+
+// admin is what operators meet: metrics and health for everybody who can reach
+// it, the API for those who say who they are, and profiles when asked for. It is
+// served on the TCP listener, which changes with the configuration, and on the
+// unix socket, which does not.
 type admin struct {
 	log   *slog.Logger
 	mux   *http.ServeMux
-	ready func() (bool, string) // whether traffic is welcome, and a word why
-
 	pprof atomic.Bool
-	host  atomic.Pointer[string] // host of listen.admin, as configured
+	hosts atomic.Pointer[[]string] // names by which the TCP listener may be asked
 
 	mu       sync.Mutex // guards the fields below
 	addr     string     // as configured, "" while closed
-	listener net.Listener
+	listener *adminListener
 	http     *http.Server
 	served   chan error
 }
 
-// newAdmin returns an admin listener that is not open yet.
-func newAdmin(registry *prometheus.Registry, ready func() (bool, string), log *slog.Logger) *admin {
-	a := &admin{log: log, mux: http.NewServeMux(), ready: ready}
-	a.mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{
-		ErrorLog:      slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+// newAdmin returns an admin whose TCP listener is not open yet.
+func newAdmin(o adminOptions) *admin {
+	a := &admin{log: o.Log, mux: http.NewServeMux()}
+	a.hosts.Store(new([]string))
+	a.mux.Handle("GET /metrics", promhttp.HandlerFor(o.Registry, promhttp.HandlerOpts{
+		ErrorLog:      slog.NewLogLogger(o.Log.Handler(), slog.LevelWarn),
 		ErrorHandling: promhttp.ContinueOnError,
 	}))
 	a.mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { say(w, http.StatusOK, "ok") })
 	a.mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
-		ok, why := a.ready()
+		ok, why := o.Ready()
 		if !ok {
 			say(w, http.StatusServiceUnavailable, why)
 			return
 		}
 		say(w, http.StatusOK, why)
 	})
-	profile := func(h http.HandlerFunc) http.HandlerFunc {
-		return func(w http.ResponseWriter, r *http.Request) {
+	a.mux.Handle("/api/", o.API)
+	profile := func(h http.HandlerFunc) http.Handler {
+		return o.Admins(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if !a.pprof.Load() {
 				say(w, http.StatusNotFound, "profiles are off; set listen.pprof")
 				return
 			}
 			h(w, r)
-		}
+		}))
 	}
-	a.mux.HandleFunc("/debug/pprof/", profile(pprof.Index))
-	a.mux.HandleFunc("/debug/pprof/cmdline", profile(pprof.Cmdline))
-	a.mux.HandleFunc("/debug/pprof/profile", profile(pprof.Profile))
-	a.mux.HandleFunc("/debug/pprof/symbol", profile(pprof.Symbol))
-	a.mux.HandleFunc("/debug/pprof/trace", profile(pprof.Trace))
+	a.mux.Handle("/debug/pprof/", profile(pprof.Index))
+	a.mux.Handle("/debug/pprof/cmdline", profile(pprof.Cmdline))
+	a.mux.Handle("/debug/pprof/profile", profile(pprof.Profile))
+	a.mux.Handle("/debug/pprof/symbol", profile(pprof.Symbol))
+	a.mux.Handle("/debug/pprof/trace", profile(pprof.Trace))
 	return a
 }
 
-// pending is a listener that was opened for a configuration and is not used yet.
+// pending is what was opened for a configuration and is not used yet.
 type pending struct {
 	cfg      *config.Config
-	listener net.Listener // nil: the address did not change, or there is none
+	listener net.Listener // nil: the one that is open stays, or there is none
+	cert     *certFile    // nil: no TLS
 }
 
-// prepare opens what cfg asks for and is not open, without using it: a reload
-// that fails later calls drop and nothing has changed.
+// prepare opens what cfg asks for, beside what is in use. After a later step
+// that fails call drop and nothing has changed.
 func (a *admin) prepare(cfg *config.Config) (*pending, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	p := &pending{cfg: cfg}
-	if cfg.Listen.Admin == "" || cfg.Listen.Admin == a.addr {
+	if cfg.Listen.Admin == "" {
 		return p, nil
 	}
-	listener, err := net.Listen("tcp", cfg.Listen.Admin)
-	if err != nil {
+	var err error
+	if cfg.Admin.TLS != nil {
+		if p.cert, err = openCertFile(*cfg.Admin.TLS, a.log); err != nil {
+			return nil, err
+		}
+	}
+	if cfg.Listen.Admin == a.addr {
+		return p, nil
+	}
+	if p.listener, err = net.Listen("tcp", cfg.Listen.Admin); err != nil {
 		return nil, explained(fmt.Errorf("listen.admin: %w", err))
 	}
-	p.listener = listener
 	return p, nil
 }
 
@@ -105,29 +123,34 @@ func (p *pending) drop() {
 // It returns the changes in words.
 func (a *admin) use(p *pending) (changes []string) {
 	a.pprof.Store(p.cfg.Listen.Pprof)
+	hosts := slices.Clone(p.cfg.Admin.Hosts)
+	if host, _, err := net.SplitHostPort(p.cfg.Listen.Admin); err == nil {
+		hosts = append(hosts, host)
+	}
+	a.hosts.Store(&hosts)
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	want := p.cfg.Listen.Admin
-	if want == a.addr {
-		return nil
+	if want := p.cfg.Listen.Admin; want != a.addr {
+		if a.http != nil {
+			changes = append(changes, "closed admin "+a.addr)
+			a.shut(context.Background())
+		}
+		if p.listener != nil {
+			a.open(want, p)
+			changes = append(changes, "opened admin "+a.listener.Addr().String())
+		}
 	}
-	if a.http != nil {
-		changes = append(changes, "closed admin "+a.addr)
-		a.shut(context.Background())
+	if a.listener != nil {
+		a.listener.serveTLS(p.cert)
 	}
-	if p.listener == nil {
-		return changes
-	}
-	host, _, _ := net.SplitHostPort(want)
-	a.host.Store(&host)
-	a.addr, a.listener = want, p.listener
-	a.http = &http.Server{
-		Handler:           http.HandlerFunc(a.serve),
-		ReadHeaderTimeout: 5 * time.Second,
-		IdleTimeout:       time.Minute,
-		MaxHeaderBytes:    16 << 10,
-		ErrorLog:          slog.NewLogLogger(a.log.Handler(), slog.LevelWarn),
-	}
+	return changes
+}
+
+// open serves on the listener of p, which is at addr as configured.
+func (a *admin) open(addr string, p *pending) {
+	a.addr, a.listener = addr, &adminListener{Listener: p.listener}
+	a.listener.serveTLS(p.cert) // before the first connection
+	a.http = a.newServer(api.HostCheck(a.mux, func() []string { return *a.hosts.Load() }))
 	a.served = make(chan error, 1)
 	go func(server *http.Server, listener net.Listener, served chan<- error) {
 		err := server.Serve(listener)
@@ -136,7 +159,40 @@ func (a *admin) use(p *pending) (changes []string) {
 		}
 		served <- err
 	}(a.http, a.listener, a.served)
-	return append(changes, "opened admin "+a.listener.Addr().String())
+}
+
+// newServer is a server for operators. There is no time limit on a whole request
+// or answer, because streams last; the API bounds bodies, and drops who reads too slowly.
+func (a *admin) newServer(handler http.Handler) *http.Server {
+	return &http.Server{
+		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("X-Content-Type-Options", "nosniff")
+			handler.ServeHTTP(w, r)
+		}),
+		ReadHeaderTimeout: 5 * time.Second,
+		IdleTimeout:       time.Minute,
+		MaxHeaderBytes:    16 << 10,
+		ErrorLog:          slog.NewLogLogger(a.log.Handler(), slog.LevelWarn),
+	}
+}
+
+// serveSocket serves operators of this machine until close is called, which
+// waits until ctx ends for what is under way.
+func (a *admin) serveSocket(listener net.Listener) (close func(ctx context.Context) error) {
+	server := a.newServer(a.mux)
+	server.ConnContext = api.PeerContext
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(listener) }()
+	return func(ctx context.Context) error {
+		err := server.Shutdown(ctx)
+		if err != nil {
+			server.Close()
+		}
+		if ended := <-served; !errors.Is(ended, http.ErrServerClosed) {
+			return fmt.Errorf("serve admin socket: %w", ended)
+		}
+		return err
+	}
 }
 
 // address is where the listener really is, "" while it is closed.
@@ -169,39 +225,6 @@ func (a *admin) shut(ctx context.Context) {
 	}
 	<-a.served
 	a.http, a.listener, a.addr = nil, nil, ""
-}
-
-func (a *admin) serve(w http.ResponseWriter, r *http.Request) {
-	if !a.ownHost(r.Host) {
-		say(w, http.StatusMisdirectedRequest, "this is the admin listener of Evergate; ask for it by address, localhost, or the name in listen.admin")
-		return
-	}
-	w.Header().Set("X-Content-Type-Options", "nosniff")
-	a.mux.ServeHTTP(w, r)
-}
-
-// ownHost reports whether the Host of a request is one that no foreign web page
-// can have: an address, localhost, or the configured name.
-func (a *admin) ownHost(hostport string) bool {
-	host, _, err := net.SplitHostPort(hostport)
-	if err != nil {
-		host = hostport
-	}
-	if host == "localhost" {
-		return true
-	}
-	if _, err := netip.ParseAddr(trimBrackets(host)); err == nil {
-		return true
-	}
-	configured := a.host.Load()
-	return configured != nil && *configured != "" && host == *configured
-}
-
-func trimBrackets(host string) string {
-	if len(host) > 2 && host[0] == '[' && host[len(host)-1] == ']' {
-		return host[1 : len(host)-1]
-	}
-	return host
 }
 
 // say answers with one line of text.

@@ -17,7 +17,18 @@ func openAdmin(t *testing.T, listen config.Listen, ready func() (bool, string)) 
 	t.Helper()
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(prometheus.NewGauge(prometheus.GaugeOpts{Name: "evergate_test"}))
-	a := newAdmin(registry, ready, slog.New(slog.DiscardHandler))
+	a := newAdmin(adminOptions{
+		Registry: registry, Ready: ready, API: http.NotFoundHandler(), Log: slog.New(slog.DiscardHandler),
+		Admins: func(next http.Handler) http.Handler {
+			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if r.URL.Query().Get("as") != "admin" {
+					w.WriteHeader(http.StatusUnauthorized)
+					return
+				}
+				next.ServeHTTP(w, r)
+			})
+		},
+	})
 	reopenAdmin(t, a, listen)
 	t.Cleanup(func() { a.close(t.Context()) })
 	return a
@@ -70,8 +81,9 @@ func TestAdmin_Answers(t *testing.T) {
 		{"health", draining, false, "/healthz", "", 200, "ok"},
 		{"readiness", ready, false, "/readyz", "", 200, "ready"},
 		{"readiness while draining", draining, false, "/readyz", "", 503, "draining"},
-		{"no profiles unless asked for", ready, false, "/debug/pprof/", "", 404, "listen.pprof"},
-		{"profiles when asked for", ready, true, "/debug/pprof/", "", 200, "goroutine"},
+		{"no profiles unless asked for", ready, false, "/debug/pprof/?as=admin", "", 404, "listen.pprof"},
+		{"profiles when asked for", ready, true, "/debug/pprof/?as=admin", "", 200, "goroutine"},
+		{"profiles only for admins", ready, true, "/debug/pprof/", "", 401, ""},
 		{"localhost is us", ready, false, "/healthz", "localhost:8090", 200, "ok"},
 		{"an IPv6 address is us", ready, false, "/healthz", "[::1]:8090", 200, "ok"},
 		{"an IPv6 address without port is us", ready, false, "/healthz", "[::1]", 200, "ok"},
@@ -96,7 +108,7 @@ func TestAdmin_Reload(t *testing.T) {
 	if changes := reopenAdmin(t, a, config.Listen{Admin: "127.0.0.1:0", Pprof: true}); len(changes) != 0 || a.address() != first {
 		t.Errorf("the same address was changed: %v", changes)
 	}
-	if status, _ := get(t, first, "/debug/pprof/cmdline", ""); status != 200 {
+	if status, _ := get(t, first, "/debug/pprof/cmdline?as=admin", ""); status != 200 {
 		t.Errorf("pprof was not switched on: %d", status)
 	}
 

@@ -132,7 +132,7 @@ func Explain(cfg *config.Config, q Question) (*Explanation, error) {
 	}
 	stage := &rehearsal{}
 	door := gateway.New(gateway.Options{Log: slog.New(slog.DiscardHandler)})
-	runtime, err := door.Prepare(cfg, stage, stage)
+	runtime, err := door.Prepare(cfg, stage, nil, stage)
 	if err != nil {
 		return nil, fmt.Errorf("prepare the gateway: %w", err)
 	}

@@ -10,11 +10,14 @@ import (
 	"github.com/evergate/evergate/internal/edge/gateway/certs"
 	"github.com/evergate/evergate/internal/edge/proxy"
 	"github.com/evergate/evergate/internal/edge/proxy/dial"
+	"github.com/evergate/evergate/internal/keyring"
+	"github.com/evergate/evergate/internal/server/levers"
 )
 
-// generation is everything that is built from one version of the configuration.
+// generation is everything that is built from one version of the configuration,
+// with the levers as they stood laid over it.
 type generation struct {
-	cfg    *config.Config
+	cfg    *config.Config // as the file has it, without levers
 	loaded time.Time
 
 	certs   *certs.Prepared
@@ -29,6 +32,7 @@ type generation struct {
 // Nothing of it serves yet; either use or discard follows.
 func (s *Server) generate(cfg *config.Config, old *generation) (_ *generation, err error) {
 	g := &generation{cfg: cfg, loaded: time.Now()}
+	turned := levers.Overlay(cfg, s.settings.All())
 	defer func() { // err is the result
 		if err != nil {
 			g.discard()
@@ -41,9 +45,10 @@ func (s *Server) generate(cfg *config.Config, old *generation) (_ *generation, e
 	if old != nil {
 		before = old.proxy
 	}
-	g.proxy, err = proxy.New(cfg, proxy.Options{
+	g.proxy, err = proxy.New(turned, proxy.Options{
 		Transport: dial.Transport, Fail: s.gateway.Refuse,
-		Metrics: s.proxyMetrics, OriginMetrics: s.originMetrics, Logger: s.log, Secret: s.stickySecret,
+		Metrics: s.proxyMetrics, OriginMetrics: s.originMetrics, Logger: s.log,
+		OnChange: s.serverChanged, Secret: s.keys.Current(keyring.Sticky).Secret(),
 	}, before)
 	if err != nil {
 		return nil, err
@@ -55,10 +60,31 @@ func (s *Server) generate(cfg *config.Config, old *generation) (_ *generation, e
 	if g.access != nil {
 		observers = append(observers, g.access)
 	}
-	if g.runtime, err = s.gateway.Prepare(cfg, g.proxy, observers...); err != nil {
+	endpoints, err := s.endpoints(cfg)
+	if err != nil {
+		return nil, err
+	}
+	if g.runtime, err = s.gateway.Prepare(turned, g.proxy, endpoints, observers...); err != nil {
 		return nil, err
 	}
 	return g, nil
+}
+
+// endpoints are the paths of sites that Evergate answers by itself.
+func (s *Server) endpoints(cfg *config.Config) ([]gateway.Endpoint, error) {
+	if cfg.Chat == nil {
+		return nil, nil
+	}
+	handler, err := s.chat.Handler(cfg.Chat)
+	if err != nil {
+		return nil, err
+	}
+	return []gateway.Endpoint{{Site: cfg.Chat.Site, Path: cfg.Chat.Path, Handler: handler}}, nil
+}
+
+// target is what levers turn.
+func (g *generation) target(log *logging) levers.Target {
+	return levers.Target{Origins: g.proxy, Sites: g.runtime, Log: log}
 }
 
 // openAccessLog opens the log of g, or opens that of old anew where its settings
@@ -93,11 +119,17 @@ func (g *generation) discard() {
 
 // use puts g in force in place of old (nil at first). Nothing in it can fail.
 func (s *Server) use(g, old *generation) {
+	s.turning.Lock()
+	s.logging.apply(g.cfg)
+	// Levers that were turned since it was built; from here on it is turned itself.
+	if err := levers.Settle(g.target(s.logging), g.cfg, s.settings.All()); err != nil {
+		s.log.Error("some levers could not be turned", "error", err)
+	}
 	s.certs.Use(g.certs)
 	g.proxy.Start()
 	s.gateway.Use(g.runtime)
 	s.current.Store(g)
-	s.logging.apply(g.cfg)
+	s.turning.Unlock()
 	s.metrics.loaded(g.cfg, g.loaded)
 	if old == nil {
 		return

@@ -39,13 +39,20 @@ func readableTime(_ []string, a slog.Attr) slog.Attr {
 
 // apply takes over what cfg says.
 func (l *logging) apply(cfg *config.Config) {
-	var level slog.Level
-	if level.UnmarshalText([]byte(cfg.Log.Level)) == nil { // validated: one of debug, info, warn, error
-		l.level.Set(level)
-	}
+	_ = l.SetLevel(cfg.Log.Level) // validated
 	l.json.Store(cfg.Log.Format == "json" || cfg.Log.Format != "text" && !l.terminal)
 	name := nodeName(cfg)
 	l.node.Store(&name)
+}
+
+// SetLevel implements levers.Log: one of debug, info, warn, error.
+func (l *logging) SetLevel(word string) error {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(word)); err != nil {
+		return err
+	}
+	l.level.Set(level)
+	return nil
 }
 
 // handler writes by one of two handlers, whichever the settings ask for now.

@@ -1,32 +1,35 @@
 package server
 
 import (
-	"context"
 	"errors"
-	"os"
 	"slices"
 	"time"
 
-	"github.com/evergate/evergate/internal/server/control"
+	"github.com/evergate/evergate/internal/admin/api"
+	"github.com/evergate/evergate/internal/config"
+	"github.com/evergate/evergate/internal/server/levers"
 )
 
-// Reload brings the configuration file into use, as a whole or not at all. It
-// waits for a reload that is under way. All problems are logged, and returned.
-func (s *Server) Reload(ctx context.Context) control.Result {
+// Reload brings the configuration file into use, as a whole or not at all, for
+// actor. It waits for a reload that is under way. All problems are logged, and
+// returned.
+func (s *Server) Reload(actor string) api.Reload {
 	s.reloading.Lock()
 	defer s.reloading.Unlock()
-	result := control.Result{Config: s.path}
+	result := api.Reload{Config: s.path}
 	if phase(s.phase.Load()) != serving {
 		result.Problems = []string{"Evergate is starting or stopping; there is nothing to reload"}
 		return result
 	}
 	s.told(s.notify.Reloading())
 	start := time.Now()
+	before := s.current.Load().cfg
 	var err error
 	result.Changes, result.Warnings, err = s.replace()
 	result.OK = err == nil
 	result.Problems = problemsOf(err)
-	result.Millis = time.Since(start).Milliseconds()
+	result.Levers = levers.Differences(s.current.Load().cfg, before, s.settings.All())
+	result.Seconds = time.Since(start).Seconds()
 
 	s.metrics.reloaded(result.OK)
 	for _, warning := range result.Warnings {
@@ -36,12 +39,14 @@ func (s *Server) Reload(ctx context.Context) control.Result {
 		s.log.Error("configuration not used", "problem", problem)
 	}
 	if result.OK {
-		s.log.Info("reloaded", "config", s.path, "millis", result.Millis, "changes", result.Changes)
+		s.log.Info("reloaded", "config", s.path, "seconds", result.Seconds, "changes", result.Changes, "levers", result.Levers, "actor", actor)
 		s.told(s.notify.Ready("serving"))
 	} else {
-		s.log.Error("the old configuration stays in use", "config", s.path, "problems", len(result.Problems))
+		s.log.Error("the old configuration stays in use", "config", s.path, "problems", len(result.Problems), "actor", actor)
 		s.told(s.notify.Ready("serving; the last reload was refused and the old configuration is in use"))
 	}
+	s.lastReload.Store(&result)
+	s.events.Publish(api.Event{Kind: api.EventReload, Data: result})
 	return result
 }
 
@@ -55,6 +60,12 @@ func (s *Server) replace() (changes, warnings []string, err error) {
 	old := s.current.Load()
 	if cfg.Node.DataDir != old.cfg.Node.DataDir {
 		return nil, warnings, errors.New("node.data_dir cannot change while Evergate runs (it is " + old.cfg.Node.DataDir + "); restart instead")
+	}
+	if err := s.sameStore(old.cfg, cfg); err != nil {
+		return nil, warnings, err
+	}
+	if err := s.keys.Reload(keySources(cfg)); err != nil {
+		return nil, warnings, err
 	}
 	next, err := s.generate(cfg, old)
 	if err != nil {
@@ -101,17 +112,12 @@ func problemsOf(err error) []string {
 	return []string{err.Error()}
 }
 
-// Status says who runs here.
-func (s *Server) Status() control.Status {
-	g := s.current.Load()
-	return control.Status{
-		PID:      os.Getpid(),
-		Version:  ThisBuild().Version,
-		Config:   s.path,
-		Started:  s.started,
-		Loaded:   g.loaded,
-		Draining: phase(s.phase.Load()) == draining,
+// sameStore says what a reload cannot change: what is kept stays where it is.
+func (s *Server) sameStore(old, next *config.Config) error {
+	if old.Store.URL.Reveal() != next.Store.URL.Reveal() || old.Store.PollOnly != next.Store.PollOnly {
+		return errors.New("store cannot change while Evergate runs; restart instead (\"evergate store migrate\" takes along what is kept)")
 	}
+	return nil
 }
 
 // changed says in words which of old are missing in now, and which are new.

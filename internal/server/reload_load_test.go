@@ -84,7 +84,7 @@ sites:
 		before = served.Load()
 		text, cert := configure(round)
 		write(t, dir, text)
-		if result := d.server.Reload(t.Context()); !result.OK {
+		if result := d.server.Reload("test"); !result.OK {
 			t.Fatalf("reload %d: %+v", round, result)
 		}
 		long.step(t, round)

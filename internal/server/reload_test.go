@@ -12,7 +12,7 @@ func TestReload_BringsTheFileIntoUse(t *testing.T) {
 	dir := newDir(t)
 	d := open(t, dir, minimal(backend(t, "old").URL, ""))
 	write(t, dir, minimal(backend(t, "new").URL, ""))
-	result := d.server.Reload(t.Context())
+	result := d.server.Reload("test")
 	if !result.OK || len(result.Problems) != 0 {
 		t.Fatalf("the reload: %+v", result)
 	}
@@ -61,7 +61,7 @@ func TestReload_KeepsTheOldConfiguration(t *testing.T) {
 			dir := newDir(t)
 			d := open(t, dir, good)
 			write(t, dir, tt.text)
-			result := d.server.Reload(t.Context())
+			result := d.server.Reload("test")
 			if result.OK {
 				t.Fatalf("the reload took place: %+v", result)
 			}
@@ -81,7 +81,7 @@ func TestReload_KeepsTheOldConfiguration(t *testing.T) {
 				t.Error("the refused reload was not counted")
 			}
 			write(t, dir, good)
-			if result := d.server.Reload(t.Context()); !result.OK {
+			if result := d.server.Reload("test"); !result.OK {
 				t.Errorf("the good file again: %+v", result)
 			}
 		})
@@ -93,7 +93,7 @@ func TestReload_OpensAndClosesListeners(t *testing.T) {
 	origin := backend(t, "x").URL
 	d := open(t, dir, minimal(origin, ""))
 	write(t, dir, strings.Replace(minimal(origin, ""), `http: "127.0.0.1:0"`, `http: "127.0.0.2:0"`, 1))
-	result := d.server.Reload(t.Context())
+	result := d.server.Reload("test")
 	if !result.OK || !strings.Contains(strings.Join(result.Changes, "\n"), "opened http 127.0.0.2:") || !strings.Contains(strings.Join(result.Changes, "\n"), "closed http 127.0.0.1:") {
 		t.Fatalf("the reload: %+v", result)
 	}
@@ -114,14 +114,14 @@ func TestReload_ReopensTheAccessLog(t *testing.T) {
 	if err := os.Rename(log, log+".1"); err != nil {
 		t.Fatal(err)
 	}
-	if result := d.server.Reload(t.Context()); !result.OK {
+	if result := d.server.Reload("test"); !result.OK {
 		t.Fatal(result)
 	}
 	get(t, d.addr.HTTP[0], "/second", "")
 	waitFor(t, "the line after a rotation", func() bool { return hasText(log, "/second") })
 
 	write(t, dir, strings.Replace(text, "file: access.log", "file: other.log", 1))
-	if result := d.server.Reload(t.Context()); !result.OK {
+	if result := d.server.Reload("test"); !result.OK {
 		t.Fatal(result)
 	}
 	get(t, d.addr.HTTP[0], "/third", "")
@@ -135,7 +135,7 @@ func TestReload_ReopensTheAccessLog(t *testing.T) {
 func TestReload_OfARefusedStopDoesNothing(t *testing.T) {
 	d := open(t, newDir(t), minimal(backend(t, "x").URL, ""))
 	d.stop()
-	if result := d.server.Reload(t.Context()); result.OK {
+	if result := d.server.Reload("test"); result.OK {
 		t.Error("a server that has stopped said that it reloaded")
 	}
 }

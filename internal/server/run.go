@@ -37,7 +37,7 @@ func (s *Server) untilTold(ctx context.Context) (force context.Context, release 
 		case sig := <-s.signals:
 			switch sig {
 			case syscall.SIGHUP:
-				reloads.Go(func() { s.Reload(context.Background()) })
+				reloads.Go(func() { s.Reload("SIGHUP") })
 			case syscall.SIGUSR1:
 				s.reopenLogs()
 			default:

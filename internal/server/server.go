@@ -13,14 +13,25 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/evergate/evergate/internal/admin/api"
+	"github.com/evergate/evergate/internal/admin/chat"
+	"github.com/evergate/evergate/internal/admin/token"
+	"github.com/evergate/evergate/internal/cluster/certstore"
+	"github.com/evergate/evergate/internal/cluster/lease"
+	"github.com/evergate/evergate/internal/cluster/setting"
+	"github.com/evergate/evergate/internal/cluster/store"
 	"github.com/evergate/evergate/internal/edge/gateway"
 	"github.com/evergate/evergate/internal/edge/gateway/accesslog"
 	"github.com/evergate/evergate/internal/edge/gateway/certs"
 	"github.com/evergate/evergate/internal/edge/gateway/front"
 	"github.com/evergate/evergate/internal/edge/proxy"
 	"github.com/evergate/evergate/internal/edge/proxy/origin"
+	"github.com/evergate/evergate/internal/keyring"
+	"github.com/evergate/evergate/internal/server/controls"
 	"github.com/evergate/evergate/internal/server/datadir"
+	"github.com/evergate/evergate/internal/server/health"
 	"github.com/evergate/evergate/internal/server/systemd"
+	"github.com/evergate/evergate/internal/server/view"
 )
 
 // Options are what a server gets beside its configuration file. The zero value
@@ -63,20 +74,37 @@ type Server struct {
 	metrics *metrics
 	notify  systemd.Notifier
 
-	dir          *datadir.Dir
-	stickySecret []byte
-	certs        *certs.Manager
-	gateway      *gateway.Gateway
-	front        *front.Front
-	admin        *admin
+	// What is kept.
+	dir      *datadir.Dir
+	keys     *keyring.Ring
+	store    *store.Store
+	settings *setting.Service
+	jobs     *lease.Jobs
+
+	// What visitors meet.
+	certStore *certstore.Storage
+	certs     *certs.Manager
+	gateway   *gateway.Gateway
+	front     *front.Front
+
+	// What operators meet.
+	controls *controls.Controls
+	tokens   *token.Keeper
+	board    *health.Board
+	figures  *view.Figures
+	events   *api.Events
+	chat     *chat.Endpoint
+	admin    *admin
 
 	accessMetrics *accesslog.Metrics
 	proxyMetrics  *proxy.Metrics
 	originMetrics *origin.Metrics
 
 	reloading  sync.Mutex // one reload, or the way out, at a time
+	turning    sync.Mutex // held while levers are turned, or a generation is put in force
 	current    atomic.Pointer[generation]
-	background sync.WaitGroup // what former generations still have to end
+	lastReload atomic.Pointer[api.Reload] // nil: none yet
+	background sync.WaitGroup             // what former generations still have to end
 
 	closers []func() // what has been built, in order; stop goes through it in reverse
 }

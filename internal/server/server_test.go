@@ -16,7 +16,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/evergate/evergate/internal/server/control"
+	"github.com/evergate/evergate/internal/server/adminsocket"
 	"github.com/evergate/evergate/internal/server/datadir"
 )
 
@@ -131,7 +131,7 @@ func TestServer_ServesWhatItsFileSays(t *testing.T) {
 	if bytes.Count(log, []byte("\n")) != 1 || !bytes.Contains(log, []byte(`"status":200`)) {
 		t.Errorf("the access log has\n%s", log)
 	}
-	if _, err := net.Dial("unix", filepath.Join(d.dir, "data", control.SocketName)); err == nil {
+	if _, err := net.Dial("unix", filepath.Join(d.dir, "data", adminsocket.Name)); err == nil {
 		t.Error("the admin socket still answers")
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/evergate/evergate/internal/edge/gateway"
@@ -12,7 +13,7 @@ import (
 	"github.com/evergate/evergate/internal/edge/gateway/front"
 	"github.com/evergate/evergate/internal/edge/proxy"
 	"github.com/evergate/evergate/internal/edge/proxy/origin"
-	"github.com/evergate/evergate/internal/server/control"
+	"github.com/evergate/evergate/internal/server/adminsocket"
 	"github.com/evergate/evergate/internal/server/datadir"
 )
 
@@ -37,7 +38,12 @@ func (s *Server) build() (err error) {
 		return err
 	}
 	s.atStop(func() { s.closed("data_dir", s.dir.Close()) })
-	if s.stickySecret, err = readSticky(s.dir.Join("sticky.key")); err != nil {
+
+	// What is kept, and the operators' side of it.
+	if err := s.keep(cfg); err != nil {
+		return err
+	}
+	if err := s.operate(); err != nil {
 		return err
 	}
 
@@ -49,7 +55,7 @@ func (s *Server) build() (err error) {
 	if s.originMetrics, err = origin.NewMetrics(s.metrics.registry); err != nil {
 		return err
 	}
-	s.certs = certs.New(certs.Options{Dir: s.dir.Join("certs"), Log: s.log, Registerer: s.metrics.registry})
+	s.certs = certs.New(certs.Options{Dir: s.dir.Join("certs"), Storage: s.certStore, Log: s.log, Registerer: s.metrics.registry})
 	s.atStop(s.certs.Close)
 	s.gateway = gateway.New(gateway.Options{Log: s.log, Registerer: s.metrics.registry})
 
@@ -66,7 +72,6 @@ func (s *Server) build() (err error) {
 		Handler: s.gateway, Certificates: s.certs, Refuse: s.gateway.Refuse, Log: s.log, Registerer: s.metrics.registry,
 	})
 	s.atStop(func() { s.closed("front", s.front.Close()) })
-	s.admin = newAdmin(s.metrics.registry, s.ready, s.log)
 	return nil
 }
 
@@ -98,15 +103,15 @@ func (s *Server) start() error {
 		s.atStop(s.takeSignals())
 	}
 	cfg := s.current.Load().cfg
-	socket, err := control.Listen(s.dir.Join(control.SocketName))
+	socket, shared, err := adminsocket.Listen(s.dir.Join(adminsocket.Name), adminsocket.Group)
 	if err != nil {
 		return err
 	}
-	operators := control.Serve(socket, s, s.log)
+	closeSocket := s.admin.serveSocket(socket)
 	s.atStop(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), closeWithin)
 		defer cancel()
-		s.closed("admin socket", operators.Close(ctx))
+		s.closed("admin socket", closeSocket(ctx))
 	})
 	opened, err := s.admin.prepare(cfg)
 	if err != nil {
@@ -118,6 +123,8 @@ func (s *Server) start() error {
 	}
 	s.admin.use(opened)
 	s.atStop(func() { s.admin.close(context.Background()) })
+	s.atStop(s.events.Close) // the listeners would wait for its streams
+	s.atStop(s.startJobs())
 
 	s.phase.Store(int32(serving))
 	s.metrics.ready.Set(1)
@@ -127,11 +134,27 @@ func (s *Server) start() error {
 	a.Admin = s.admin.address()
 	build := ThisBuild()
 	s.log.Info("serving", "http", a.HTTP, "https", a.HTTPS, "http3", cfg.Listen.HTTP3, "admin", a.Admin, "config", s.path,
-		"sites", len(cfg.Sites), "origins", len(cfg.Origins), "version", build.Version)
+		"admin_socket", s.dir.Join(adminsocket.Name), "admin_socket_group", shared, "sites", len(cfg.Sites), "origins", len(cfg.Origins), "version", build.Version)
 	if s.options.Ready != nil {
 		s.options.Ready(a)
 	}
 	return nil
+}
+
+// startJobs begins what runs beside the requests: the jobs that one node does for
+// all, and the look around.
+func (s *Server) startJobs() (stop func()) {
+	s.jobs.Start()
+	ctx, cancel := context.WithCancel(context.Background())
+	var watching sync.WaitGroup
+	watching.Go(func() { s.watch(ctx) })
+	return func() {
+		cancel()
+		watching.Wait()
+		ending, done := context.WithTimeout(context.Background(), closeWithin)
+		defer done()
+		s.closed("jobs", s.jobs.Stop(ending))
+	}
 }
 
 // told logs that the service manager could not be told.

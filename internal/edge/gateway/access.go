@@ -3,13 +3,9 @@ package gateway
 import (
 	"net/http"
 	"net/netip"
-	"time"
 
 	"github.com/evergate/evergate/internal/config"
 )
-
-// maintenanceRetry is what visitors of a site in maintenance are told to wait.
-const maintenanceRetry = time.Minute
 
 // movedTo is where a visitor of a host in redirect_from is sent: the same place on
 // the first host of the site, and to https at once where http would lead there.
@@ -83,17 +79,4 @@ func contains(networks []config.Prefix, a netip.Addr) bool {
 		}
 	}
 	return false
-}
-
-// maintenance answers everything with the maintenance page.
-func maintenance(s *config.Site) step {
-	if !s.Maintenance {
-		return nil
-	}
-	no := &refusal{
-		status: http.StatusServiceUnavailable, reason: "maintenance", message: s.MaintenanceMessage, retryAfter: maintenanceRetry,
-	}
-	return func(http.Handler) http.Handler {
-		return http.HandlerFunc(func(out http.ResponseWriter, r *http.Request) { of(out).refuse(r, no) })
-	}
 }

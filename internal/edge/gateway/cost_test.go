@@ -45,7 +45,7 @@ func (s still) again(r *http.Request) {
 
 func quiet(tb testing.TB) (*Gateway, still, *http.Request) {
 	g, s := New(Options{}), still{make(http.Header)}
-	rt, err := g.Prepare(load(tb, plain), s)
+	rt, err := g.Prepare(load(tb, plain), s, nil)
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -20,10 +20,11 @@ import (
 // door is a gateway under test, with a server behind it that records.
 type door struct {
 	*Gateway
-	t       *testing.T
-	servers *servers
-	log     *bytes.Buffer
-	ended   chan exchange.Exchange // as observers saw them
+	t         *testing.T
+	servers   *servers
+	endpoints []Endpoint
+	log       *bytes.Buffer
+	ended     chan exchange.Exchange // as observers saw them
 }
 
 // servers answer for all origins. A request goes to answer, or gets "ok".
@@ -102,7 +103,13 @@ sites: [{hosts: [shop.test], routes: [{path: /*, origin: shop}]}]
 
 func newDoor(t *testing.T, yaml string) *door {
 	t.Helper()
-	d := &door{t: t, servers: new(servers), log: new(bytes.Buffer), ended: make(chan exchange.Exchange, 100)}
+	return newDoorWith(t, yaml)
+}
+
+// newDoorWith is a door with endpoints of ours.
+func newDoorWith(t *testing.T, yaml string, endpoints ...Endpoint) *door {
+	t.Helper()
+	d := &door{t: t, endpoints: endpoints, servers: new(servers), log: new(bytes.Buffer), ended: make(chan exchange.Exchange, 100)}
 	d.Gateway = New(Options{Log: slog.New(slog.NewTextHandler(d.log, nil))})
 	d.use(yaml)
 	return d
@@ -110,7 +117,7 @@ func newDoor(t *testing.T, yaml string) *door {
 
 func (d *door) use(yaml string) (previous *Runtime) {
 	d.t.Helper()
-	rt, err := d.Prepare(load(d.t, yaml), d.servers, observer(d.ended))
+	rt, err := d.Prepare(load(d.t, yaml), d.servers, d.endpoints, observer(d.ended))
 	if err != nil {
 		d.t.Fatal(err)
 	}

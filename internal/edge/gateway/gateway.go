@@ -54,10 +54,11 @@ func New(o Options) *Gateway {
 }
 
 // Prepare builds what serves cfg, which must have been validated; nothing changes
-// until Use. backends and observers must live as long as the Runtime. Errors: a
-// page template that cannot be read or used, and what validation should have found.
-func (g *Gateway) Prepare(cfg *config.Config, backends Backends, observers ...Observer) (*Runtime, error) {
-	return newRuntime(g, cfg, backends, observers)
+// until Use. backends, endpoints (nil: none) and observers must live as long as the
+// Runtime. Errors: a page template that cannot be read or used, an endpoint on no
+// site or of no path, and what validation should have found.
+func (g *Gateway) Prepare(cfg *config.Config, backends Backends, endpoints []Endpoint, observers ...Observer) (*Runtime, error) {
+	return newRuntime(g, cfg, backends, endpoints, observers)
 }
 
 // Use has requests that come from now on served by rt. It returns the runtime

@@ -63,7 +63,7 @@ func TestMetrics_RoutesThatAreGoneAreForgotten(t *testing.T) {
 	reg := prometheus.NewPedanticRegistry()
 	g := New(Options{Registerer: reg})
 	prepare := func(yaml string) *Runtime {
-		rt, err := g.Prepare(load(t, yaml), new(servers))
+		rt, err := g.Prepare(load(t, yaml), new(servers), nil)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -29,7 +29,7 @@ func (rt *Runtime) onRoute(p *place, answer http.Handler) http.Handler {
 		rt.toHTTPS(p.site.cfg),   // 6: access
 		admit(p.site.cfg.Access), //    the site's networks
 		admit(p.cfg.Access),      //    the route's
-		maintenance(p.site.cfg),  //
+		maintenance(p.site),      //
 		rt.limitBody(p),          // 8: what the route asks for
 		dropOdd(p),               //    names that servers would mistake for others
 		changeRequest(p),         //    headers, the site's then the route's
@@ -38,6 +38,16 @@ func (rt *Runtime) onRoute(p *place, answer http.Handler) http.Handler {
 	)
 	// On its way back a response meets, in response.finishHeader, its header
 	// changes, compression of what they made, and at last what is ours to say.
+}
+
+// onEndpoint is what a request meets on an endpoint of ours. Maintenance is not
+// among it: whoever turned it on there must be able to turn it off.
+func (rt *Runtime) onEndpoint(p *place, answer http.Handler) http.Handler {
+	return chain(answer,
+		rt.toHTTPS(p.site.cfg),
+		admit(p.site.cfg.Access),
+		rt.limitBody(p),
+	)
 }
 
 // chain puts steps before a handler; the first one is met first.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"sync/atomic"
 
 	"github.com/evergate/evergate/internal/config"
 	"github.com/evergate/evergate/internal/edge/gateway/compress"
@@ -20,12 +21,14 @@ type host struct {
 
 // site is a config.Site, compiled.
 type site struct {
-	cfg     *config.Site
-	name    string
-	paths   *route.Paths
-	routes  []*place
-	nowhere *place   // of requests for which the site has no route
-	hsts    []string // value of Strict-Transport-Security, nil for none
+	cfg         *config.Site
+	name        string
+	maintenance atomic.Bool // a lever
+	ours        *endpoints  // nil: none
+	paths       *route.Paths
+	routes      []*place
+	nowhere     *place   // of requests for which the site has no route
+	hsts        []string // value of Strict-Transport-Security, nil for none
 }
 
 // place is where in the configuration a request has come: a route of a site, a
@@ -60,7 +63,7 @@ func (t templates) get(file string) (*pages.Set, error) {
 	return set, nil
 }
 
-func (rt *Runtime) addSite(cfg *config.Site, backends Backends, templates templates) (err error) {
+func (rt *Runtime) addSite(cfg *config.Site, backends Backends, ours []Endpoint, templates templates) (err error) {
 	s := &site{cfg: cfg, name: cfg.Hosts[0], hsts: hsts(cfg.HSTS)}
 	if s.paths, err = route.NewPaths(cfg.Routes); err != nil {
 		return err
@@ -73,6 +76,7 @@ func (rt *Runtime) addSite(cfg *config.Site, backends Backends, templates templa
 	if err != nil {
 		return err
 	}
+	s.maintenance.Store(cfg.Maintenance)
 	base := place{
 		site: s, pages: set,
 		request: [2]*header.Change{header.NewChange(cfg.Headers.Request)}, response: [2]*header.Change{header.NewChange(cfg.Headers.Response)},
@@ -88,6 +92,9 @@ func (rt *Runtime) addSite(cfg *config.Site, backends Backends, templates templa
 			return fmt.Errorf("routes[%d]: %w", i, err)
 		}
 		s.routes = append(s.routes, &p)
+	}
+	if err := rt.addEndpoints(s, base, ours); err != nil {
+		return err
 	}
 	for _, name := range cfg.Hosts {
 		if err := rt.hosts.Add(name, host{site: s}); err != nil {

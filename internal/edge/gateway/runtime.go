@@ -10,8 +10,8 @@ import (
 	"github.com/evergate/evergate/internal/edge/gateway/route"
 )
 
-// Runtime is what serves one configuration. It is immutable but for the count of
-// its users: itself while it is in use, and every request from its first step to
+// Runtime is what serves one configuration. It is immutable but for the levers of
+// its sites and the count of its users: itself while it is in use, and every request from its first step to
 // its last observer.
 type Runtime struct {
 	gateway   *Gateway
@@ -31,7 +31,7 @@ type Runtime struct {
 	done  chan struct{}
 }
 
-func newRuntime(g *Gateway, cfg *config.Config, backends Backends, observers []Observer) (*Runtime, error) {
+func newRuntime(g *Gateway, cfg *config.Config, backends Backends, ours []Endpoint, observers []Observer) (*Runtime, error) {
 	rt := &Runtime{
 		gateway: g, cfg: cfg, trust: forwarded.NewTrust(cfg.TrustedProxies), observers: observers, done: make(chan struct{}),
 	}
@@ -44,10 +44,14 @@ func newRuntime(g *Gateway, cfg *config.Config, backends Backends, observers []O
 	}
 	rt.nowhere = &place{pages: set, counters: g.metrics.of("", "")}
 	for i, s := range cfg.Sites {
-		if err := rt.addSite(s, backends, templates); err != nil {
+		if err := rt.addSite(s, backends, ours, templates); err != nil {
 			rt.release()
 			return nil, fmt.Errorf("sites[%d]: %w", i, err)
 		}
+	}
+	if err := rt.checkEndpoints(ours); err != nil {
+		rt.release()
+		return nil, err
 	}
 	rt.entry = rt.beforeRoute()
 	return rt, nil
@@ -62,6 +66,11 @@ func (rt *Runtime) find(name, subject, method string, h http.Header) (p *place, 
 		return rt.nowhere, false, nil
 	case at.moved:
 		return at.site.nowhere, true, nil
+	}
+	if at.site.ours != nil {
+		if p := at.site.ours.find(subject, h); p != nil {
+			return p, false, nil
+		}
 	}
 	if i := at.site.paths.Find(subject, method, h); i != route.None {
 		return at.site.routes[i], false, nil
@@ -97,6 +106,11 @@ func (rt *Runtime) release() {
 		s.nowhere.counters.release()
 		for _, p := range s.routes {
 			p.counters.release()
+		}
+		if s.ours != nil {
+			for _, p := range s.ours.places {
+				p.counters.release()
+			}
 		}
 	}
 }

@@ -34,7 +34,8 @@ type budget struct {
 // budgetWait is a retry that waits.
 type budgetWait struct{ granted chan struct{} }
 
-// configure puts cfg in force. What the bucket holds stays, within its new size.
+// configure puts cfg in force. What the bucket holds stays, within its new size,
+// and those who wait get what there is more.
 func (b *budget) configure(cfg config.Budget) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -42,6 +43,7 @@ func (b *budget) configure(cfg config.Budget) {
 		b.tokens = float64(cfg.Burst)
 	}
 	b.cfg = cfg
+	b.hand(time.Now())
 }
 
 // enter counts a request until leave.

@@ -166,6 +166,30 @@ func TestBudget_ARetryWaitsItsTurn(t *testing.T) {
 	}
 }
 
+func TestBudget_ALargerShareServesThoseWhoWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cfg := config.Budget{Min: 1, Burst: 20}
+		b := newBudget(cfg, 10)
+		b.take(time.Now())
+		granted := make(chan struct{}, 3)
+		for range 3 {
+			go func() {
+				if b.await(t.Context(), time.Minute) {
+					granted <- struct{}{}
+				}
+			}()
+		}
+		synctest.Wait()
+		start := time.Now()
+		cfg.Percent = 30
+		b.configure(cfg)
+		synctest.Wait()
+		if len(granted) != 2 || time.Since(start) != 0 {
+			t.Errorf("%d granted after %v, want 2 at once: 3 of 10 requests may be retries, and one is", len(granted), time.Since(start))
+		}
+	})
+}
+
 func TestBudget_AVisitorWhoLeavesWaitsNoLonger(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBudget(config.Budget{Min: 1, Burst: 20}, 1)

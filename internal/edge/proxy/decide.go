@@ -62,7 +62,7 @@ func (p *policy) decide(f facts) verdict {
 		v.why = whyNotReplayable
 		return v
 	}
-	if f.attempts >= p.attempts {
+	if f.attempts >= int(p.attempts.Load()) {
 		v.why = whyAttempts
 		return v
 	}

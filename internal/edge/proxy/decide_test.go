@@ -280,8 +280,8 @@ func TestPolicy_OutcomeOf(t *testing.T) {
 func TestPolicy_ARoutesOwnSettingsWin(t *testing.T) {
 	attempts, header := 5, "x-not-done"
 	p := newPolicy(defaults(nil), &config.RetryOverride{Attempts: &attempts, NotProcessedHeader: &header})
-	if p.attempts != 5 || p.notProcessed != "X-Not-Done" || p.timeout != time.Minute {
-		t.Errorf("attempts %d, header %q, timeout %s; want 5, the canonical name, and the origin's minute", p.attempts, p.notProcessed, p.timeout)
+	if p.attempts.Load() != 5 || p.notProcessed != "X-Not-Done" || p.timeout != time.Minute {
+		t.Errorf("attempts %d, header %q, timeout %s; want 5, the canonical name, and the origin's minute", p.attempts.Load(), p.notProcessed, p.timeout)
 	}
 }
 

@@ -23,8 +23,12 @@ type handler struct {
 }
 
 func newHandler(p *Proxy, o *namedOrigin, site *config.Site, r *config.Route) *handler {
+	policy := newPolicy(o.cfg, r.Retry)
+	if r.Retry == nil || r.Retry.Attempts == nil {
+		policy.attempts = &o.attempts
+	}
 	return &handler{
-		proxy: p, origin: o, policy: newPolicy(o.cfg, r.Retry),
+		proxy: p, origin: o, policy: policy,
 		name: r.Name, key: site.Hosts[0] + " " + r.Path + " " + r.Name,
 		bufferRequest: r.BufferRequest, tunnelIdle: r.TunnelIdle.D(),
 		byClient: o.cfg.Balance.Policy == "hash" && o.cfg.Balance.Key == "client",

@@ -3,6 +3,7 @@ package proxy
 import (
 	"net/http"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/evergate/evergate/internal/config"
@@ -11,9 +12,9 @@ import (
 )
 
 // policy is what a route does about failures: its origin's retry settings with
-// the route's own over them. It is immutable.
+// the route's own over them. It is immutable but for attempts.
 type policy struct {
-	attempts     int
+	attempts     *atomic.Int32               // the route's own, or those of its origin, which a lever turns
 	on           [exchange.Canceled + 1]bool // by outcome
 	statuses     []int                       // that are retried
 	bad          []int                       // that count as failures: statuses and health.fail_statuses
@@ -39,7 +40,7 @@ type policy struct {
 func newPolicy(o *config.Origin, over *config.RetryOverride) *policy {
 	r := over.Apply(o.Retry)
 	p := &policy{
-		attempts: max(r.Attempts, 1), statuses: r.Statuses,
+		attempts: new(atomic.Int32), statuses: r.Statuses,
 		acceptKey: r.IdempotencyKey == "accept", idempotent: r.Idempotent,
 		partial:    slices.Contains(r.NonIdempotent, "partial"),
 		noResponse: slices.Contains(r.NonIdempotent, "no_response"),
@@ -50,6 +51,7 @@ func newPolicy(o *config.Origin, over *config.RetryOverride) *policy {
 		holdResponse: int64(r.HoldResponse), holdBody: int64(r.HoldBody),
 		generateKey: r.GenerateKey, dryRun: r.DryRun,
 	}
+	p.attempts.Store(int32(max(r.Attempts, 1)))
 	if r.NotProcessedHeader != "" {
 		p.notProcessed = http.CanonicalHeaderKey(r.NotProcessedHeader)
 	}

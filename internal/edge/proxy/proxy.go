@@ -10,6 +10,8 @@ import (
 	"log/slog"
 	"net/http"
 	"path/filepath"
+	"sync"
+	"sync/atomic"
 
 	"github.com/evergate/evergate/internal/clock"
 	"github.com/evergate/evergate/internal/config"
@@ -28,6 +30,10 @@ type Options struct {
 	OriginMetrics *origin.Metrics
 	// Logger hears of servers' states and of trouble with the disk. nil: nobody.
 	Logger *slog.Logger
+	// OnChange is told of every change of a server's state, without locks held,
+	// possibly from several goroutines at once. It must be the same over reloads.
+	// nil: nobody is.
+	OnChange func(origin.Change)
 	// Secret keeps the names of servers in sticky cookies secret.
 	Secret []byte
 	// Clock tells the time. Timers are real ones.
@@ -46,16 +52,21 @@ type Proxy struct {
 	origins  map[string]*namedOrigin
 	handlers map[*config.Route]*handler
 	routes   map[string]*handler // by key, which is the same over reloads
+
+	mu      sync.Mutex // guards the field below, and allowance of the origins
+	inForce bool       // from Start to Retire
 }
 
 // namedOrigin is an origin with what the proxy keeps for it; budget and counters
 // live over reloads.
 type namedOrigin struct {
-	name     string
-	cfg      *config.Origin
-	servers  *origin.Origin
-	budget   *budget
-	counters *counters
+	name      string
+	cfg       *config.Origin
+	servers   *origin.Origin
+	attempts  atomic.Int32  // of a request; a lever
+	allowance config.Budget // with its lever; what the budget gets while this is in force
+	budget    *budget
+	counters  *counters
 }
 
 func (o *namedOrigin) snapshot() origin.Snapshot { return o.servers.Snapshot() }
@@ -105,12 +116,13 @@ func New(cfg *config.Config, o Options, previous *Proxy) (*Proxy, error) {
 func (p *Proxy) origin(name string, cfg *config.Origin, previous *Proxy) (*namedOrigin, error) {
 	servers, err := origin.New(name, cfg, origin.Options{
 		NewTransport: p.options.Transport, Logger: p.options.Logger, Metrics: p.options.OriginMetrics,
-		Clock: p.options.Clock, Secret: p.options.Secret,
+		Clock: p.options.Clock, Secret: p.options.Secret, OnChange: p.options.OnChange,
 	})
 	if err != nil {
 		return nil, err
 	}
-	n := &namedOrigin{name: name, cfg: cfg, servers: servers}
+	n := &namedOrigin{name: name, cfg: cfg, servers: servers, allowance: cfg.Retry.Budget}
+	n.attempts.Store(int32(max(cfg.Retry.Attempts, 1)))
 	if previous != nil {
 		if was := previous.origins[name]; was != nil {
 			servers.Reuse(was.servers)
@@ -136,8 +148,8 @@ func (p *Proxy) Handler(route *config.Route) http.Handler {
 // route or server is gone are ended in the background, within drain.timeout.
 func (p *Proxy) Start() {
 	p.shared.use(p.spill, p.cfg.Replay)
+	p.useBudgets(true)
 	for _, o := range p.origins {
-		o.budget.configure(o.cfg.Retry.Budget)
 		o.servers.Start()
 	}
 	p.options.Metrics.use(p)
@@ -159,6 +171,7 @@ func (p *Proxy) Start() {
 // Retire ends what of p has not gone to a later Proxy. Requests under way still
 // find everything as it was.
 func (p *Proxy) Retire() {
+	p.useBudgets(false)
 	for _, o := range p.origins {
 		o.servers.Retire()
 	}

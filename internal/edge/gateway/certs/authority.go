@@ -129,15 +129,28 @@ type attempt struct {
 
 type attemptKey struct{}
 
+// follows reports whether stored is to be used and not has, which may be nil.
+func follows(stored, has *x509.Certificate) bool {
+	if has == nil {
+		return time.Now().Before(stored.NotAfter)
+	}
+	return stored.NotBefore.After(has.NotBefore)
+}
+
 func attemptOf(ctx context.Context) *attempt {
 	t, _ := ctx.Value(attemptKey{}).(*attempt)
 	return t
 }
 
-// order gets a certificate for name and stores it. replaces is the one whose place
-// it takes, to be told to the authority; nil: nothing is told. It blocks until the authority has decided. Errors are
-// sorted by whyOf.
-func (a *authority) order(ctx context.Context, name string, replaces *x509.Certificate) error {
+// errOrdered says that another node, which shares the storage, has ordered what
+// was to be ordered, and that it lies there.
+var errOrdered = errors.New("another node has ordered it")
+
+// order gets a certificate for name and stores it. has is the one in use, nil if
+// there is none; replaces the one whose place the new one takes, to be told to
+// the authority, nil if nothing is to be told. It blocks until the authority has
+// decided. Errors: errOrdered; the others are sorted by whyOf.
+func (a *authority) order(ctx context.Context, name string, has, replaces *x509.Certificate) error {
 	select {
 	case a.slots <- struct{}{}:
 		defer func() { <-a.slots }()
@@ -149,6 +162,11 @@ func (a *authority) order(ctx context.Context, name string, replaces *x509.Certi
 		return err
 	}
 	defer a.storage.Unlock(ctx, lock)
+	// All nodes find the renewal due at the same moment; the first one with the
+	// lock has done it for the others.
+	if c, err := a.stored(name); err == nil && follows(c.Leaf, has) {
+		return errOrdered
+	}
 	t := &attempt{replaces: replaces}
 	ctx, cancel := context.WithTimeout(context.WithValue(ctx, attemptKey{}, t), orderTimeout)
 	defer cancel()

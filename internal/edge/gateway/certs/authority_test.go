@@ -145,7 +145,7 @@ func TestAuthority_WaitsForItsTurnNoLongerThanAsked(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if err := a.order(ctx, "one.test", nil); !errors.Is(err, context.Canceled) {
+	if err := a.order(ctx, "one.test", nil, nil); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
@@ -22,7 +23,7 @@ const (
 
 // issuer is what a keeper needs of the authority.
 type issuer interface {
-	order(ctx context.Context, name string, replaces *x509.Certificate) error
+	order(ctx context.Context, name string, has, replaces *x509.Certificate) error
 	load(name string) (*tls.Certificate, error)
 	save(name string) error
 	renewalInfo(ctx context.Context, leaf *x509.Certificate) acme.RenewalInfo
@@ -133,14 +134,21 @@ func (k *keeper) due(v view) time.Time {
 // try makes one order and tells the outcome.
 func (k *keeper) try(ctx context.Context, v view) {
 	renewal := v.cert != nil && !v.foreign
-	var replaces *x509.Certificate
-	if renewal && k.failures == 0 { // an authority may refuse because of one that it has forgotten
-		replaces = v.cert.Leaf
+	var has, replaces *x509.Certificate
+	if renewal {
+		has = v.cert.Leaf
+		if k.failures == 0 { // an authority may refuse because of one that it has forgotten
+			replaces = has
+		}
 	}
 	start := k.clock.Now()
 	k.tried = start
 	k.log.Debug("ordering a certificate", "name", k.name, "renewal", renewal)
-	err := k.issuer.order(ctx, k.name, replaces)
+	err := k.issuer.order(ctx, k.name, has, replaces)
+	done := "certificate issued"
+	if errors.Is(err, errOrdered) {
+		err, done = nil, "certificate taken over from another node"
+	}
 	var c *tls.Certificate
 	if err == nil {
 		if c, err = k.issuer.load(k.name); err != nil {
@@ -160,7 +168,7 @@ func (k *keeper) try(ctx context.Context, v view) {
 	k.failures = 0
 	k.notAgain = k.clock.Now().Add(min(orderPause, c.Leaf.NotAfter.Sub(c.Leaf.NotBefore)/10))
 	k.wished, k.question = time.Time{}, k.clock.Now().Add(k.info)
-	k.log.Info("certificate issued", "name", k.name, "renewal", renewal, "expires", c.Leaf.NotAfter,
+	k.log.Info(done, "name", k.name, "renewal", renewal, "expires", c.Leaf.NotAfter,
 		"serial", c.Leaf.SerialNumber.Text(16), "millis", k.clock.Now().Sub(start).Milliseconds())
 	k.publish(k, c, "")
 }

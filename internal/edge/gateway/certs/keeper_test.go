@@ -27,7 +27,7 @@ type deskIssuer struct {
 	last   *tls.Certificate
 }
 
-func (d *deskIssuer) order(context.Context, string, *x509.Certificate) error {
+func (d *deskIssuer) order(context.Context, string, *x509.Certificate, *x509.Certificate) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.orders = append(d.orders, time.Now())
@@ -296,6 +296,21 @@ func TestKeeper_DoesNotSpinOnCertificatesThatAreAlwaysDue(t *testing.T) {
 		synctest.Wait()
 		if len(d.made()) > 11 {
 			t.Errorf("%d orders in ten minutes", len(d.made()))
+		}
+	})
+}
+
+func TestKeeper_TakesOverWhatAnotherNodeHasOrdered(t *testing.T) {
+	d := &deskIssuer{life: time.Hour, fail: errOrdered}
+	old := &tls.Certificate{Leaf: &x509.Certificate{NotBefore: time.Unix(0, 0), NotAfter: time.Unix(3600, 0)}}
+	synctest.Test(t, func(t *testing.T) { // the bubble has its own clock
+		d.last = &tls.Certificate{Leaf: &x509.Certificate{SerialNumber: big.NewInt(7), NotBefore: time.Now(), NotAfter: time.Now().Add(90 * 24 * time.Hour)}}
+	})
+	keptBy(t, d, old, 1.0/3, func(k *keeper, r *result) {
+		time.Sleep(24 * time.Hour)
+		synctest.Wait()
+		if c, why := r.get(); c != d.last || why != "" || len(d.made()) != 1 {
+			t.Errorf("in use is %v (%s) after %d orders", c, why, len(d.made()))
 		}
 	})
 }

@@ -27,6 +27,7 @@ const (
 // Options are what a manager needs beside its configuration.
 type Options struct {
 	Dir        string                // folder of its own in data_dir; made (0700) when something is to be kept
+	Storage    certmagic.Storage     // shared with other nodes, with its copy in Dir; nil: the files in Dir and nothing else
 	Log        *slog.Logger          // nil: slog's default
 	Registerer prometheus.Registerer // nil: metrics are counted and not shown
 	Clock      clock.Clock
@@ -77,7 +78,7 @@ func New(o Options) *Manager {
 		retry:      o.Retry,
 		info:       cmp.Or(o.Info, defaultInfo),
 		challenges: newChallenges(),
-		storage:    newStorage(o.Dir),
+		storage:    newStorage(o.Dir, o.Storage),
 		keepers:    map[string]*keeper{},
 	}
 	m.metrics = newMetrics(m, o.Registerer)

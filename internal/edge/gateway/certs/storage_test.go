@@ -9,7 +9,7 @@ import (
 )
 
 func TestStorage_LocksExcludeAndGiveUpWithTheirContext(t *testing.T) {
-	s := newStorage(t.TempDir())
+	s := newStorage(t.TempDir(), nil)
 	if err := s.Lock(t.Context(), "a"); err != nil {
 		t.Fatal(err)
 	}
@@ -39,7 +39,7 @@ func TestStorage_NotesOnTheOrderWhatTheDiskRefused(t *testing.T) {
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	s := newStorage(filepath.Join(file, "below")) // where nothing can be made
+	s := newStorage(filepath.Join(file, "below"), nil) // where nothing can be made
 	order := &attempt{}
 	if err := s.Store(context.WithValue(t.Context(), attemptKey{}, order), "key", []byte("value")); err == nil || order.disk == nil {
 		t.Errorf("error %v, noted %v", err, order.disk)

@@ -57,7 +57,7 @@ func (g *group) choose(v *visit, used []string, now time.Time) *server {
 
 // take gives v a server at once, or nil: then v must wait.
 func (g *group) take(v *visit, used []string) *lease {
-	if g.paused || g.acquiring.head != nil && g.acquiring.head.seq < v.seq {
+	if g.levers.paused || g.acquiring.head != nil && g.acquiring.head.seq < v.seq {
 		return nil
 	}
 	now := v.arrived // the first attempt follows at once
@@ -103,13 +103,15 @@ func (g *group) handOver(v *visit, s *server, trial bool, now time.Time) {
 }
 
 // slotFree reports whether the origin has a free slot.
-func (g *group) slotFree() bool { return g.maxOrigin == 0 || g.inFlight < g.maxOrigin }
+func (g *group) slotFree() bool {
+	return g.levers.maxInFlight == 0 || g.inFlight < g.levers.maxInFlight
+}
 
 // dispatch hands free slots to those who wait, in the order of their arrival.
 // Somebody is passed over only by a server that he would not take: one that
 // failed him already while another is left, or not the one he sticks to.
 func (g *group) dispatch(now time.Time) {
-	if g.paused || g.entering.n+g.acquiring.n == 0 {
+	if g.levers.paused || g.entering.n+g.acquiring.n == 0 {
 		return
 	}
 	// A slot of the origin is given together with the place in the order for a

@@ -166,7 +166,7 @@ func TestDispatch_pausedHoldsEverybodyInOrder(t *testing.T) {
 		if !one.served() || two.ended() {
 			t.Fatal("the first was not served first")
 		}
-		o.SetMaxInFlight(0, 0)
+		o.SetMaxInFlight(0)
 		synctest.Wait()
 		if !two.served() {
 			t.Error("the limit is gone, and the second still waits")

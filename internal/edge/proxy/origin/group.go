@@ -1,6 +1,7 @@
 package origin
 
 import (
+	"cmp"
 	"context"
 	crand "crypto/rand"
 	"fmt"
@@ -33,11 +34,9 @@ type group struct {
 	rand    *rand.Rand
 	pick    []*server // scratch of choose
 
-	paused    bool
-	maxOrigin int // 0: unlimited
-	maxServer int // 0: unlimited
-	inFlight  int // visits that hold a slot of the origin
-	visits    int // all visits, those that wait for a slot included
+	levers    levers // of the plan in force
+	inFlight  int    // visits that hold a slot of the origin
+	visits    int    // all visits, those that wait for a slot included
 	seq       uint64
 	entering  queue // wait for a slot of the origin
 	acquiring queue // hold one and wait for a server
@@ -75,7 +74,7 @@ func newGroup(name string, p *plan, o Options) *group {
 	}
 	g.settings.Store(p)
 	g.balance = newBalancer(p.cfg.Balance.Policy, g.rand)
-	g.maxOrigin, g.maxServer, g.paused = p.cfg.MaxInFlight.Origin, p.cfg.MaxInFlight.Server, p.cfg.Paused
+	g.levers = p.levers
 	return g
 }
 
@@ -117,13 +116,7 @@ func (g *group) adopt(p *plan) {
 	if before.cfg.Balance.Policy != p.cfg.Balance.Policy {
 		g.balance = newBalancer(p.cfg.Balance.Policy, g.rand)
 	}
-	// A lever that was turned stays where it is unless the file says something new.
-	if was, is := before.cfg.MaxInFlight, p.cfg.MaxInFlight; was != is {
-		g.maxOrigin, g.maxServer = is.Origin, is.Server
-	}
-	if before.cfg.Paused != p.cfg.Paused {
-		g.paused = p.cfg.Paused
-	}
+	g.levers = p.levers
 	g.started, g.retired = true, false
 	if g.cancel == nil {
 		g.ctx, g.cancel = context.WithCancel(context.Background())
@@ -197,41 +190,21 @@ func (g *group) newServer(t *target, at place, id string, now time.Time) *server
 		g.changed(s, Change{Origin: g.name, Server: s.name, From: from, To: to, Reason: reason, Ejection: ejection, At: at})
 	}}
 	s.machine.start(now)
-	if o := configured(t.cfg.State); o != Unknown {
-		s.machine.hold(now, o, "configured so")
-	}
 	return s
 }
 
 // keep gives s, new or not, the settings of t.
 func (g *group) keep(s *server, t *target, now time.Time) {
 	p := g.settings.Load()
-	before := s.target
-	limit := t.cfg.MaxInFlight
-	if limit == 0 {
-		limit = g.maxServer
-	}
-	s.configure(t, limit, p.cfg.Sticky)
+	s.configure(t, cmp.Or(t.cfg.MaxInFlight, p.cfg.MaxInFlight.Server), p.cfg.Sticky)
 	s.machine.rules = &p.rules
-	switch order := configured(t.cfg.State); {
-	case s.gone:
+	if s.gone {
 		s.gone = false
-		s.machine.hold(now, order, "back again")
-	case before != nil && configured(before.cfg.State) != order:
-		s.machine.hold(now, order, "configured so")
+		if t.order.state == Unknown {
+			s.machine.hold(now, Unknown, "back again")
+		}
 	}
-	s.machine.unchecked(now)
-}
-
-// configured is the operator's order in a server's configuration.
-func configured(state string) State {
-	switch state {
-	case "drain":
-		return Draining
-	case "maint":
-		return Maint
-	}
-	return Unknown
+	s.obey(now)
 }
 
 // dismiss lets s finish what it has; it goes when that is done.
@@ -306,47 +279,6 @@ func (g *group) stopIfEmpty() {
 		g.wakeAt = time.Time{}
 	}
 	g.metrics.end(g)
-}
-
-func (g *group) setPaused(paused bool) {
-	g.mu.Lock()
-	defer g.unlock()
-	g.paused = paused
-	g.settle(g.opts.Clock.Now())
-}
-
-func (g *group) setMaxInFlight(origin, server int) {
-	g.mu.Lock()
-	defer g.unlock()
-	g.maxOrigin, g.maxServer = origin, server
-	for _, s := range g.servers {
-		if s.target.cfg.MaxInFlight == 0 {
-			s.full = server
-		}
-	}
-	g.settle(g.opts.Clock.Now())
-}
-
-func (g *group) setServerState(name string, state State, reason string) error {
-	order := state
-	switch state {
-	case Draining, Maint:
-	case Up:
-		order = Unknown
-	default:
-		return fmt.Errorf("set state of server %s: %v is not the operator's to set", name, state)
-	}
-	now := g.opts.Clock.Now()
-	g.mu.Lock()
-	defer g.unlock()
-	i := slices.IndexFunc(g.servers, func(s *server) bool { return s.name == name })
-	if i < 0 {
-		return fmt.Errorf("set state of server %s: %w", name, ErrNoServer)
-	}
-	g.servers[i].machine.hold(now, order, reason)
-	g.servers[i].machine.unchecked(now)
-	g.settle(now)
-	return nil
 }
 
 // changed is told by a machine of each step.

@@ -154,25 +154,6 @@ func TestGroup_aVanishedServerThatComesBackInTimeGoesOn(t *testing.T) {
 	})
 }
 
-func TestGroup_aLeverStaysWhereItIsUntilTheFileSaysOtherwise(t *testing.T) {
-	w := &world{}
-	cfg := func(limit int) *config.Origin {
-		c := settingsFor(a1)
-		c.MaxInFlight.Origin = limit
-		return c
-	}
-	o := w.open(t, cfg(10))
-	o.SetMaxInFlight(5, 0)
-	o = w.reload(t, o, cfg(10))
-	if m := o.Snapshot().MaxInFlight; m != 5 {
-		t.Errorf("limit %d after a reload without a change, want the lever's 5", m)
-	}
-	o = w.reload(t, o, cfg(20))
-	if m := o.Snapshot().MaxInFlight; m != 20 {
-		t.Errorf("limit %d, want the file's 20", m)
-	}
-}
-
 func TestGroup_statesFromTheFile(t *testing.T) {
 	w := &world{}
 	cfg := settingsFor(a1, a2)

@@ -156,7 +156,7 @@ func (m *machine) check(now time.Time, gen uint64, ok bool, cause string, p peer
 	case Unknown:
 		switch {
 		case m.passes < m.rules.rise:
-		case p.wasUp:
+		case m.wasUp || p.wasUp:
 			m.recover(now, fmt.Sprintf("%d checks passed", m.passes))
 		default:
 			m.inUse, m.wasUp = now, true
@@ -221,17 +221,18 @@ func (m *machine) hold(now time.Time, order State, reason string) {
 	from := m.State()
 	was := m.order
 	if was == order {
+		if order != Unknown {
+			m.reason = reason // somebody else wants the same
+		}
 		return
 	}
 	m.order = order
-	if order == Unknown {
-		switch {
-		case was == Maint && m.rules.active:
-			m.health, m.passes, m.fails = Unknown, 0, 0
-			m.gen++
-		case was == Maint || m.health.Eligible():
-			m.recovered(now)
-		}
+	switch {
+	case was == Maint && m.rules.active: // what it was before says nothing any more
+		m.health, m.passes, m.fails = Unknown, 0, 0
+		m.gen++
+	case order == Unknown && (was == Maint || m.health.Eligible()):
+		m.recovered(now)
 	}
 	m.since, m.reason = now, reason
 	m.notify(from, m.State(), reason, "", now)

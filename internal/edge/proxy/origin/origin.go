@@ -78,7 +78,8 @@ func New(name string, cfg *config.Origin, o Options) (*Origin, error) {
 // for previous until Start. Call it between New and Start.
 func (o *Origin) Reuse(previous *Origin) { o.group = previous.group }
 
-// Start puts o's configuration in force, in place of the one before: servers
+// Start puts o's configuration, with the levers that were turned on o, in force
+// in place of the one before: servers
 // with the same address, TLS, transport and pool settings go on as they are, new
 // ones are checked at once, vanished ones finish what they have. It also starts
 // checks and look-ups.
@@ -98,22 +99,6 @@ func (o *Origin) Enter(ctx context.Context, a Arrival) (Visit, error) {
 		return nil, err
 	}
 	return v, nil
-}
-
-// SetPaused closes or opens the gate: while it is closed, arrivals wait in the
-// queue, and so do requests whose server failed.
-func (o *Origin) SetPaused(paused bool) { o.group.setPaused(paused) }
-
-// SetMaxInFlight sets the bounds on requests under way, for the origin and for
-// each server without a bound of its own; 0 is unlimited. What is over a lowered
-// bound finishes.
-func (o *Origin) SetMaxInFlight(origin, server int) { o.group.setMaxInFlight(origin, server) }
-
-// SetServerState takes a server out of use (Draining, Maint) or gives it back
-// (Up: it comes back as its health says, slowly). reason is for the log.
-// Errors: ErrNoServer, or one that names an impossible state.
-func (o *Origin) SetServerState(server string, s State, reason string) error {
-	return o.group.setServerState(server, s, reason)
 }
 
 // Snapshot is the origin as it is now.

@@ -319,7 +319,7 @@ func TestOrigin_sticky(t *testing.T) {
 func TestOrigin_theOperatorMayTakeServersOut(t *testing.T) {
 	w := &world{}
 	o := w.open(t, settingsFor(a1, a2))
-	if err := o.SetServerState(s1, Draining, "deploy"); err != nil {
+	if err := o.SetServerState(s1, "drain", "deploy"); err != nil {
 		t.Fatal(err)
 	}
 	for range 20 {
@@ -327,13 +327,13 @@ func TestOrigin_theOperatorMayTakeServersOut(t *testing.T) {
 			t.Fatal("a draining server got a request")
 		}
 	}
-	if err := o.SetServerState(s1, Up, "done"); err != nil || stateOf(t, o, s1) != Ramping {
+	if err := o.SetServerState(s1, "up", "done"); err != nil || stateOf(t, o, s1) != Ramping {
 		t.Errorf("%v, %v, want ramping", err, stateOf(t, o, s1))
 	}
-	if err := o.SetServerState("nobody", Maint, ""); !errors.Is(err, ErrNoServer) {
+	if err := o.SetServerState("nobody", "maint", ""); !errors.Is(err, ErrNoServer) {
 		t.Errorf("%v, want ErrNoServer", err)
 	}
-	if err := o.SetServerState(s1, Ejected, ""); err == nil {
+	if err := o.SetServerState(s1, "ejected", ""); err == nil {
 		t.Error("the operator ejected a server")
 	}
 }

@@ -11,10 +11,11 @@ import (
 
 // plan is a configuration made ready: everything that can be wrong has been
 // found, and the transports of servers with known addresses are built. It is
-// immutable but for built.
+// immutable but for its levers, those of its targets, and built.
 type plan struct {
 	cfg     *config.Origin
 	targets []*target
+	levers  levers
 	rules   rules
 	keyFrom string                        // what balance: hash looks at: "client", "header", "cookie"; "" for other policies
 	keyName string                        // of the header or cookie
@@ -23,6 +24,7 @@ type plan struct {
 
 func newPlan(cfg *config.Origin, o Options) (_ *plan, err error) {
 	p := &plan{cfg: cfg, rules: newRules(cfg), built: make(map[string]upstream.Transport)}
+	p.levers = levers{paused: cfg.Paused, maxInFlight: cfg.MaxInFlight.Origin}
 	defer func() {
 		if err != nil {
 			for _, f := range p.leftovers() {

@@ -28,7 +28,7 @@ type server struct {
 	cookie  string // Set-Cookie, "" without sticky
 	secured string // the same with Secure
 
-	weight   int // as configured now
+	weight   int // as configured now, or as its lever says
 	full     int // max_in_flight, 0: unlimited
 	inFlight int
 	window   int  // while above 0: the bound of a server with full == 0 that has just come back
@@ -86,7 +86,6 @@ func (s *server) failed(now time.Time, text string) {
 func (s *server) configure(t *target, limit int, cookie *config.Sticky) {
 	s.target = t
 	s.host, s.backup = t.hostValue(), t.cfg.Backup
-	s.weight = max(t.cfg.Weight, 1)
 	s.full = limit
 	s.cookie, s.secured = "", ""
 	if cookie != nil {

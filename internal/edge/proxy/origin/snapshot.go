@@ -32,11 +32,12 @@ type QueueSnapshot struct {
 // ServerSnapshot is one server.
 type ServerSnapshot struct {
 	Name        string
+	Configured  string // the server of the configuration that it is of: the name of its levers
 	State       State
 	Reason      string // of State
 	Since       time.Time
 	Backup      bool
-	Weight      int     // as configured
+	Weight      int     // as configured, or as its lever says
 	Share       float64 // part of the weight that it gets now, 0 to 1
 	InFlight    int
 	MaxInFlight int // now, with the slow start; 0: unlimited
@@ -59,7 +60,7 @@ func (g *group) snapshot() Snapshot {
 	now := g.opts.Clock.Now()
 	g.mu.Lock()
 	s := Snapshot{
-		Name: g.name, Paused: g.paused, InFlight: g.inFlight, MaxInFlight: g.maxOrigin,
+		Name: g.name, Paused: g.levers.paused, InFlight: g.inFlight, MaxInFlight: g.levers.maxInFlight,
 		Queue: QueueSnapshot{Depth: g.entering.n + g.acquiring.n, Bytes: g.bytes},
 	}
 	first := cmp.Or(g.acquiring.head, g.entering.head)
@@ -70,7 +71,7 @@ func (g *group) snapshot() Snapshot {
 	for _, v := range all {
 		m := &v.machine
 		x := ServerSnapshot{
-			Name: v.name, State: m.State(), Reason: m.reason, Since: m.since, Backup: v.backup, Weight: v.weight,
+			Name: v.name, Configured: v.target.name, State: m.State(), Reason: m.reason, Since: m.since, Backup: v.backup, Weight: v.weight,
 			InFlight: v.inFlight, MaxInFlight: v.bound(now), Ejections: m.ejections, Failures: m.failures,
 			LastError: v.lastError, LastErrorAt: v.lastErrorAt, Leaving: v.gone,
 		}

@@ -26,12 +26,16 @@ type target struct {
 	address string      // ready to dial; "" while host must be resolved
 	own     string      // the server's own Host value
 	tls     *tls.Config // nil: plain
+
+	order  order // levers: the group's lock guards them
+	weight int   // 1 or more
 }
 
 // newTarget reads a configured server. The error says what is wrong with its
 // url or with the files of tls.
 func newTarget(cfg *config.Server, origin *config.Origin) (*target, error) {
-	t := &target{cfg: cfg, origin: origin}
+	t := &target{cfg: cfg, origin: origin, weight: max(cfg.Weight, 1), order: order{why: "configured so"}}
+	t.order.state, _ = orderOf(cfg.State)
 	if path, ok := strings.CutPrefix(cfg.URL, "unix:"); ok {
 		if path == "" {
 			return nil, fmt.Errorf("server %q: no path after unix:", cfg.URL)

@@ -57,7 +57,7 @@ func (g *group) enter(ctx context.Context, a Arrival) (*visit, error) {
 	if v.cookie != "" {
 		g.findHome(v)
 	}
-	if !g.paused && g.entering.n == 0 && g.slotFree() {
+	if !g.levers.paused && g.entering.n == 0 && g.slotFree() {
 		g.inFlight++
 		v.entered = true
 		g.unlock()

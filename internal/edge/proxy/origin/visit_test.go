@@ -35,7 +35,7 @@ func TestVisit_propertiesOfTheQueue(t *testing.T) {
 				t.Fatal(err)
 			}
 			o.Start()
-			defer o.Retire()
+			defer func() { o.Retire() }()
 			g := o.group
 			var all []*waiter // in the order of arrival
 			defer func() {
@@ -54,7 +54,7 @@ func TestVisit_propertiesOfTheQueue(t *testing.T) {
 				for _, r := range all {
 					waiting[r] = !r.ended()
 				}
-				what := rapid.IntRange(0, 9).Draw(t, "what")
+				what := rapid.IntRange(0, 12).Draw(t, "what")
 				i := -1
 				if len(all) > 0 {
 					i = rapid.IntRange(0, len(all)-1).Draw(t, "which")
@@ -80,9 +80,26 @@ func TestVisit_propertiesOfTheQueue(t *testing.T) {
 				case what == 8:
 					o.SetPaused(rapid.Bool().Draw(t, "paused"))
 				case what == 9:
-					limit := rapid.IntRange(1, 3).Draw(t, "limit")
-					cfg.MaxInFlight.Origin = rapid.IntRange(0, 6).Draw(t, "origin limit")
-					o.SetMaxInFlight(cfg.MaxInFlight.Origin, limit)
+					o.SetMaxInFlight(rapid.IntRange(0, 6).Draw(t, "origin limit"))
+				case what == 10: // a reload, with another bound for the servers
+					cfg.MaxInFlight.Server = rapid.IntRange(1, 3).Draw(t, "server limit")
+					next, err := New("shop", cfg, w.options())
+					if err != nil {
+						t.Fatal(err)
+					}
+					next.Reuse(o)
+					next.Start()
+					o.Retire()
+					o = next
+				case what == 11:
+					state := rapid.SampledFrom([]string{"up", "drain", "maint"}).Draw(t, "state")
+					if err := o.SetServerState(s1, state, "a lever"); err != nil {
+						t.Fatal(err)
+					}
+				case what == 12:
+					if err := o.SetServerWeight(s2, rapid.IntRange(1, 1000).Draw(t, "weight")); err != nil {
+						t.Fatal(err)
+					}
 				}
 				synctest.Wait()
 
@@ -116,8 +133,8 @@ func brokenRule(g *group, most int, before Snapshot) string {
 			return fmt.Sprintf("%d on %s, limit %d", n, s.name, s.full)
 		}
 	}
-	if g.maxOrigin > 0 && g.inFlight > g.maxOrigin && g.inFlight > before.InFlight {
-		return fmt.Sprintf("%d in the origin, limit %d", g.inFlight, g.maxOrigin)
+	if g.levers.maxInFlight > 0 && g.inFlight > g.levers.maxInFlight && g.inFlight > before.InFlight {
+		return fmt.Sprintf("%d in the origin, limit %d", g.inFlight, g.levers.maxInFlight)
 	}
 	if n := g.entering.n + g.acquiring.n; n > most {
 		return fmt.Sprintf("%d wait, limit %d", n, most)
@@ -131,7 +148,7 @@ func brokenRule(g *group, most int, before Snapshot) string {
 	if bytes != g.bytes {
 		return fmt.Sprintf("%d bytes wait, counted %d", bytes, g.bytes)
 	}
-	if g.paused {
+	if g.levers.paused {
 		return ""
 	}
 	if g.entering.n > 0 && g.slotFree() {
@@ -227,7 +244,7 @@ func TestVisit_stress(t *testing.T) {
 			case 1:
 				o.SetPaused(i%8 == 1)
 			case 2:
-				_ = o.SetServerState(s2, []State{Draining, Up}[i/4%2], "chaos")
+				_ = o.SetServerState(s2, []string{"drain", "up", "maint", "up"}[i/4%4], "chaos")
 			case 3:
 				next, err := New("shop", cfg, w.options())
 				if err != nil {

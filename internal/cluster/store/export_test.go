@@ -1,0 +1,4 @@
+package store
+
+// Tables are what Copy copies.
+var Tables = tables
