@@ -63,6 +63,7 @@ func newAdmin(o adminOptions) *admin {
 		}
 		say(w, http.StatusOK, why)
 	})
+	a.mux.Handle("/api", o.API)
 	a.mux.Handle("/api/", o.API)
 	profile := func(h http.HandlerFunc) http.Handler {
 		return o.Admins(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

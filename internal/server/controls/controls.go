@@ -8,13 +8,12 @@ package controls
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"slices"
-	"strings"
 
 	"github.com/evergate/evergate/internal/admin/api"
 	"github.com/evergate/evergate/internal/admin/token"
 	"github.com/evergate/evergate/internal/cluster/setting"
+	"github.com/evergate/evergate/internal/cluster/store"
 	"github.com/evergate/evergate/internal/config"
 	"github.com/evergate/evergate/internal/server/levers"
 )
@@ -50,7 +49,7 @@ func (c *Controls) Parse(name, text string) (json.RawMessage, error) {
 	}
 	value, err := instance.Lever.Parse(text)
 	if err != nil {
-		return nil, c.explain(err, name)
+		return nil, api.SettingError(err, name, c.Lever)
 	}
 	return value, nil
 }
@@ -103,7 +102,7 @@ func (c *Controls) Change(ctx context.Context, change api.Change) (api.Changed, 
 		RevertAfter: change.RevertAfter, At: change.At,
 	})
 	if err != nil {
-		return api.Changed{}, c.explain(err, instance.Name)
+		return api.Changed{}, api.SettingError(err, instance.Name, c.Lever)
 	}
 	reverts := c.reverts()
 	if r.Due != nil && r.Due.Kind == setting.Revert {
@@ -169,31 +168,16 @@ func (c *Controls) Dues() []api.Due {
 
 // Cancel implements api.Dues.
 func (c *Controls) Cancel(ctx context.Context, id, actor, reason string) error {
-	err := c.Settings.Cancel(ctx, id, actor, reason)
-	switch {
-	case errors.Is(err, setting.ErrUnknownDue):
-		return &api.UnknownError{What: "change that waits", Name: id}
-	case errors.Is(err, setting.ErrSettled):
-		return &api.ConflictError{Message: "this change does not wait any more; GET due says what became of it"}
-	case err != nil:
-		return c.explain(err, "")
-	}
-	return nil
+	return api.SettingError(c.Settings.Cancel(ctx, id, actor, reason), id, c.Lever)
 }
 
 // Confirm implements api.Confirmer.
 func (c *Controls) Confirm(ctx context.Context, how api.How, actor, reason string) error {
-	err := c.Settings.Confirm(ctx, setting.How(how), actor, reason)
-	var invalid *setting.InvalidError
-	switch {
-	case errors.Is(err, setting.ErrNothingToConfirm):
-		return &api.InvalidError{Message: "the store waits for no confirmation; GET store says how it is"}
-	case errors.Is(err, setting.ErrNoReason), errors.As(err, &invalid):
-		return c.explain(err, "")
-	case err != nil:
-		return &api.BusyError{Message: "the store could not be confirmed; nothing was changed on this node: " + err.Error(), Err: err}
+	err := api.SettingError(c.Settings.Confirm(ctx, setting.How(how), actor, reason), "", c.Lever)
+	if store.Lost(err) {
+		return &api.BusyError{Message: "the store could not be reached, so nothing was confirmed: " + err.Error(), Err: err}
 	}
-	return nil
+	return err
 }
 
 // find returns the lever that name means.
@@ -223,45 +207,6 @@ func (c *Controls) left(name string) bool {
 func leftover(name string) levers.Instance {
 	declared, _, _ := levers.Registry().Find(name)
 	return levers.Instance{Name: name, Lever: declared}
-}
-
-// explain makes of an error of the settings what the API answers.
-func (c *Controls) explain(err error, name string) error {
-	var conflict *setting.ConflictError
-	var value *setting.ValueError
-	var invalid *setting.InvalidError
-	var unknown *setting.UnknownKeyError
-	switch {
-	case errors.As(err, &conflict):
-		current, found := c.Lever(name)
-		if found != nil {
-			return &api.ConflictError{Message: conflict.Error()}
-		}
-		return &api.ConflictError{Current: &current}
-	case errors.As(err, &value):
-		return outOfBounds(value)
-	case errors.As(err, &invalid):
-		return &api.InvalidError{Field: invalid.Field, Message: invalid.Message}
-	case errors.As(err, &unknown):
-		return &api.UnknownError{What: "lever", Name: unknown.Key}
-	case errors.Is(err, setting.ErrNoReason):
-		return &api.InvalidError{Field: "reason", Message: err.Error()}
-	case errors.Is(err, setting.ErrTooManyDue):
-		return &api.BusyError{Message: sentence(err), Err: err}
-	case errors.Is(err, setting.ErrNotKept):
-		return &api.BusyError{Message: "neither the store nor this node's journal can take the change, so it was not made; make room on the disk of data_dir, or see GET store", Err: err}
-	}
-	return err
-}
-
-// outOfBounds is a value that will not do, with what would.
-func outOfBounds(e *setting.ValueError) error {
-	out := &api.InvalidError{Field: "value", Message: e.Message, Words: slices.Clone(e.Lever.Words)}
-	if k := e.Lever.Kind; k == setting.Integer || k == setting.Percent {
-		low, high := float64(e.Lever.Min), float64(e.Lever.Max)
-		out.Min, out.Max = &low, &high
-	}
-	return out
 }
 
 // reverts returns the reverts that wait, by the setting that they are of.
@@ -311,12 +256,6 @@ func orNull(value json.RawMessage) json.RawMessage {
 		return json.RawMessage("null")
 	}
 	return value
-}
-
-// sentence begins an error with a capital.
-func sentence(err error) string {
-	text := err.Error()
-	return strings.ToUpper(text[:1]) + text[1:]
 }
 
 var (
