@@ -47,7 +47,7 @@ fuzz: ## every fuzz test for FUZZTIME (10s)
 lint: ## gofmt and vet, in all modules
 	@scripts/lint $(MODULES)
 
-generate: ## the reference of the configuration and of the commands, and the JSON schema
+generate: ## the reference of configuration, commands and levers, the JSON schema, the OpenAPI document
 	$(GO) generate ./...
 
 setup: ## on Debian as root, installs the servers that tests and benchmarks talk to

@@ -31,7 +31,7 @@ const exitCodes = `Exit codes:
 type exitError struct {
 	code     int
 	err      error
-	problems []string // printed before err as they are: "file:line:column: ..." is what editors look for
+	problems []string // printed before err, each on its own: "file:line:column: ..." is what editors look for
 }
 
 func (e *exitError) Error() string {
@@ -62,7 +62,7 @@ func Main(args []string, stdout, stderr io.Writer) int {
 		}
 	}
 	for _, problem := range exit.problems {
-		fmt.Fprintln(stderr, problem)
+		fmt.Fprintln(stderr, cleanLines(problem))
 	}
 	if exit.err != nil {
 		fmt.Fprintf(stderr, "evergate: %s\n", cleanLines(exit.err.Error()))

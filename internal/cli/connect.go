@@ -115,7 +115,7 @@ func (c *connection) options(stderr io.Writer) (client.Options, error) {
 		var warning string
 		o.Token, warning, err = client.ReadToken(c.tokenFile)
 		if warning != "" {
-			fmt.Fprintf(stderr, "warning: %s\n", warning)
+			fmt.Fprintf(stderr, "warning: %s\n", clean(warning))
 		}
 	case token != "":
 		if o.Token, err = client.CheckToken(token); err != nil {

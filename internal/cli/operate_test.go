@@ -58,7 +58,7 @@ func answers() map[string]reply {
 		"DELETE due/0197a3c2-5f1e-7b90-8a51-3c2d9e4f1a08": {status: http.StatusNoContent},
 		"GET tokens":               {body: sampleTokens()},
 		"POST tokens":              {status: http.StatusCreated, body: api.IssuedToken{Token: sampleTokens().Tokens[0], Secret: "evg_4k9x2m7qra_secret"}},
-		"DELETE tokens/4k9x2m7qra": {status: http.StatusNoContent},
+		"DELETE tokens/4k9x2m7qra": {body: api.RevokedToken{ID: "4k9x2m7qra", Stored: api.InStore}},
 		"GET store":                {body: trouble().Store},
 		"POST store/confirm":       {status: http.StatusNoContent},
 	}
@@ -89,6 +89,10 @@ func TestCommands_PrintForPeople(t *testing.T) {
 	}
 	outOfBounds := answers()
 	outOfBounds["PUT levers/"+lever] = reply{body: &api.Problem{Status: http.StatusUnprocessableEntity, Title: "Unprocessable Entity", Detail: "want 0 to 1000000 requests"}}
+
+	planted := answers()
+	planted["DELETE tokens/4k9x2m7qra"] = reply{body: api.RevokedToken{ID: "4k9x2m7qra", Stored: api.InJournal, Due: sampleDues().Due[1:2],
+		Note: "The store is lost: this node refuses the token from now on, and the others do when the store is back. Until then, revoke it on each of them."}}
 
 	unknown := answers()
 	unknown["GET levers/origins.bookin.paused"] = reply{body: &api.Problem{Status: http.StatusNotFound, Title: "Not Found",
@@ -137,6 +141,7 @@ func TestCommands_PrintForPeople(t *testing.T) {
 		{"token-list", answers(), []string{"token", "list"}, exitOK},
 		{"token-list-none", empty, []string{"token", "list"}, exitOK},
 		{"token-revoke", answers(), []string{"token", "revoke", "4k9x2m7qra", "--reason", "laptop was stolen"}, exitOK},
+		{"token-revoke-leaves-something-behind", planted, []string{"token", "revoke", "4k9x2m7qra", "--reason", "laptop was stolen"}, exitOK},
 		{"store-status", answers(), []string{"store", "status"}, exitOK},
 		{"store-status-odd", odd, []string{"store", "status"}, exitOK},
 		{"store-confirm", answers(), []string{"store", "confirm", "--refill", "--reason", "made anew"}, exitOK},

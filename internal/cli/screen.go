@@ -52,6 +52,7 @@ func (s *screen) draw(lines []string) error {
 			b.WriteString("\r\n")
 		}
 		b.WriteString(terminal.ClearLine) // first: after a full line it would take its last character
+		line = clean(line)
 		if utf8.RuneCountInString(line) > width {
 			line = string([]rune(line)[:width])
 		}

@@ -73,6 +73,9 @@ func newStoreConfirm() *cobra.Command {
 not believed: it may be a mistake, and what was set would be gone. Evergate goes on
 with what it knows until somebody says which of the two is right.
 
+With --accept, tokens that were revoked stay so, as far as this node knows of them. A
+token that was made after the store's last moment is gone.
+
 ` + asking + `
 
 ` + exitCodes,
@@ -88,7 +91,7 @@ with what it knows until somebody says which of the two is right.
 			}
 			how, done := api.Refill, "the store gets what this node knows"
 			if accept {
-				how, done = api.Accept, "the store is taken as it is"
+				how, done = api.Accept, "the store is taken as it is; look at evergate token list, for tokens that should not be there"
 			}
 			return act(cmd, &from, done, func(ctx context.Context, c *client.Client) error { return c.Confirm(ctx, how, t.reason) })
 		},

@@ -83,7 +83,9 @@ under another name.`,
 			}
 			if remembered != "" && err == nil {
 				lines = append(lines, wrap("", "What this node remembers of the time after the backup ("+filepath.Base(remembered)+
-					") is brought back at the start. If you do not want that, move this file away before you start Evergate.")...)
+					") is brought back at the start. If you do not want that, move this file away before you start Evergate; "+tokensReturn)...)
+			} else if err == nil {
+				lines = append(lines, wrap("", "Nothing here remembers the time after the backup: "+tokensReturn)...)
 			}
 			if said := writeLines(cmd.OutOrStdout(), lines); err == nil {
 				err = said
@@ -95,6 +97,9 @@ under another name.`,
 	cmd.Flags().BoolVar(&force, "force", false, "replace a store that is there; it is kept beside")
 	return cmd
 }
+
+// tokensReturn is what a person must know who brings back an old store.
+const tokensReturn = "tokens that were revoked in it then work again, so look at evergate token list after the start."
 
 func newStoreMigrate() *cobra.Command {
 	var file, to, toFile string

@@ -94,7 +94,13 @@ func writeLines(out io.Writer, lines []string) error {
 	if len(lines) == 0 {
 		return nil
 	}
-	_, err := io.WriteString(out, strings.Join(lines, "\n")+"\n")
+	// Each line is clean when it is made, so that it is as wide as it looks; here is
+	// where it would matter if one was forgotten.
+	var b strings.Builder
+	for _, line := range lines {
+		b.WriteString(clean(line) + "\n")
+	}
+	_, err := io.WriteString(out, b.String())
 	return err
 }
 

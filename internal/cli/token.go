@@ -57,7 +57,7 @@ it. It is shown this once: only its hash is kept. NAME says who or what it is fo
 				},
 				text: func(issued api.IssuedToken, now time.Time) []string {
 					t := issued.Token
-					fmt.Fprintf(cmd.ErrOrStderr(), "token %s for %s: %s, %s; it is shown this once\n", clean(t.ID), clean(t.Name), t.Role, expiryText(t, now))
+					fmt.Fprintf(cmd.ErrOrStderr(), "token %s for %s: %s, %s; it is shown this once\n", clean(t.ID), clean(t.Name), clean(string(t.Role)), expiryText(t, now))
 					return []string{issued.Secret}
 				},
 			}
@@ -147,23 +147,47 @@ func tokenLines(list api.TokenList, _ time.Time) []string {
 
 func newTokenRevoke() *cobra.Command {
 	var from connection
+	var form string
 	var t turning
 	cmd := &cobra.Command{
-		Use:               "revoke ID",
-		Short:             "End a token at once",
-		Example:           `  evergate token revoke 3f9a1c20 --reason "laptop was stolen"`,
+		Use:   "revoke ID",
+		Short: "End a token at once",
+		Long: `Revoke ends a token on this node at once, and on the others when they learn of it
+from the store. While the store is lost they do not: then revoke it on each of them.
+Changes that the token asked for and that still wait for their time are listed and
+go on; evergate due cancel takes one back.
+
+` + asking + `
+
+` + exitCodes,
+		Example:           `  evergate token revoke 4k9x2m7q --reason "laptop was stolen"`,
 		Args:              exactly(1),
 		ValidArgsFunction: completeToken(&from),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := t.check(cmd); err != nil {
 				return err
 			}
-			return act(cmd, &from, fmt.Sprintf("token %s is revoked", args[0]), func(ctx context.Context, c *client.Client) error {
-				return c.Revoke(ctx, args[0], t.reason)
-			})
+			q := question[api.RevokedToken]{
+				ask: func(ctx context.Context, c *client.Client, _ []string) (client.Answer[api.RevokedToken], error) {
+					return c.Revoke(ctx, args[0], t.reason)
+				},
+				text: revokedLines,
+			}
+			return q.run(cmd, &from, form, args)
 		},
 	}
 	addConnection(cmd, &from)
+	addForm(cmd, &form)
 	t.addReason(cmd)
 	return cmd
+}
+
+func revokedLines(r api.RevokedToken, now time.Time) []string {
+	lines := []string{"token " + clean(r.ID) + " is revoked"}
+	lines = append(lines, wrap("", r.Note)...)
+	if len(r.Due) > 0 {
+		lines = append(lines, "")
+		lines = append(lines, dueLines(api.DueList{At: now, Due: r.Due}, now)...)
+	}
+	return lines
 }

@@ -16,7 +16,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
-	"github.com/evergate/evergate/internal/admin/api"
 	"github.com/evergate/evergate/internal/config"
 )
 
@@ -26,7 +25,9 @@ type adminOptions struct {
 	Ready    func() (bool, string)           // whether traffic is welcome, and a word why
 	API      http.Handler                    // of /api/; finds out itself who asks
 	Admins   func(http.Handler) http.Handler // lets only admins through
-	Log      *slog.Logger
+	// Host lets only requests for this machine through, by its addresses or names.
+	Host func(next http.Handler, names func() []string) http.Handler
+	Log  *slog.Logger
 }
 
 // admin is what operators meet: metrics and health for everybody who can reach
@@ -35,6 +36,7 @@ type adminOptions struct {
 // unix socket, which does not.
 type admin struct {
 	log   *slog.Logger
+	host  func(next http.Handler, names func() []string) http.Handler
 	mux   *http.ServeMux
 	pprof atomic.Bool
 	hosts atomic.Pointer[[]string] // names by which the TCP listener may be asked
@@ -48,11 +50,13 @@ type admin struct {
 
 // newAdmin returns an admin whose TCP listener is not open yet.
 func newAdmin(o adminOptions) *admin {
-	a := &admin{log: o.Log, mux: http.NewServeMux()}
+	a := &admin{log: o.Log, host: o.Host, mux: http.NewServeMux()}
 	a.hosts.Store(new([]string))
 	a.mux.Handle("GET /metrics", promhttp.HandlerFor(o.Registry, promhttp.HandlerOpts{
 		ErrorLog:      slog.NewLogLogger(o.Log.Handler(), slog.LevelWarn),
 		ErrorHandling: promhttp.ContinueOnError,
+		// Everybody may ask for them, and read slowly.
+		MaxRequestsInFlight: maxScrapes,
 	}))
 	a.mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { say(w, http.StatusOK, "ok") })
 	a.mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
@@ -151,7 +155,7 @@ func (a *admin) use(p *pending) (changes []string) {
 func (a *admin) open(addr string, p *pending) {
 	a.addr, a.listener = addr, &adminListener{Listener: p.listener}
 	a.listener.serveTLS(p.cert) // before the first connection
-	a.http = a.newServer(api.HostCheck(a.mux, func() []string { return *a.hosts.Load() }))
+	a.http = newAdminServer(a.host(a.mux, func() []string { return *a.hosts.Load() }), a.log)
 	a.served = make(chan error, 1)
 	go func(server *http.Server, listener net.Listener, served chan<- error) {
 		err := server.Serve(listener)
@@ -162,26 +166,10 @@ func (a *admin) open(addr string, p *pending) {
 	}(a.http, a.listener, a.served)
 }
 
-// newServer is a server for operators. There is no time limit on a whole request
-// or answer, because streams last; the API bounds bodies, and drops who reads too slowly.
-func (a *admin) newServer(handler http.Handler) *http.Server {
-	return &http.Server{
-		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			w.Header().Set("X-Content-Type-Options", "nosniff")
-			handler.ServeHTTP(w, r)
-		}),
-		ReadHeaderTimeout: 5 * time.Second,
-		IdleTimeout:       time.Minute,
-		MaxHeaderBytes:    16 << 10,
-		ErrorLog:          slog.NewLogLogger(a.log.Handler(), slog.LevelWarn),
-	}
-}
-
 // serveSocket serves operators of this machine until close is called, which
 // waits until ctx ends for what is under way.
 func (a *admin) serveSocket(listener net.Listener) (close func(ctx context.Context) error) {
-	server := a.newServer(a.mux)
-	server.ConnContext = api.PeerContext
+	server := newAdminServer(a.mux, a.log)
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }()
 	return func(ctx context.Context) error {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/evergate/evergate/internal/admin/api"
 	"github.com/evergate/evergate/internal/config"
 )
 
@@ -17,8 +18,12 @@ func openAdmin(t *testing.T, listen config.Listen, ready func() (bool, string)) 
 	t.Helper()
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(prometheus.NewGauge(prometheus.GaugeOpts{Name: "evergate_test"}))
+	gate, err := api.NewGate(api.GateOptions{Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
 	a := newAdmin(adminOptions{
-		Registry: registry, Ready: ready, API: http.NotFoundHandler(), Log: slog.New(slog.DiscardHandler),
+		Registry: registry, Ready: ready, API: http.NotFoundHandler(), Log: slog.New(slog.DiscardHandler), Host: gate.HostCheck,
 		Admins: func(next http.Handler) http.Handler {
 			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				if r.URL.Query().Get("as") != "admin" {

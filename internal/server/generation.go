@@ -48,7 +48,7 @@ func (s *Server) generate(cfg *config.Config, old *generation) (_ *generation, e
 	g.proxy, err = proxy.New(turned, proxy.Options{
 		Transport: dial.Transport, Fail: s.gateway.Refuse,
 		Metrics: s.proxyMetrics, OriginMetrics: s.originMetrics, Logger: s.log,
-		OnChange: s.serverChanged, Secret: s.keys.Current(keyring.Sticky).Secret(),
+		OnChange: s.serverChanged, Secrets: secrets(s.keys.All(keyring.Sticky)),
 	}, before)
 	if err != nil {
 		return nil, err
@@ -68,6 +68,15 @@ func (s *Server) generate(cfg *config.Config, old *generation) (_ *generation, e
 		return nil, err
 	}
 	return g, nil
+}
+
+// secrets are those of keys, in their order: the first one signs.
+func secrets(keys []keyring.Key) [][]byte {
+	all := make([][]byte, 0, len(keys))
+	for _, k := range keys {
+		all = append(all, k.Secret())
+	}
+	return all
 }
 
 // endpoints are the paths of sites that Evergate answers by itself.

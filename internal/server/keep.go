@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/evergate/evergate/internal/admin/token"
 	"github.com/evergate/evergate/internal/cluster/certstore"
 	"github.com/evergate/evergate/internal/cluster/lease"
 	"github.com/evergate/evergate/internal/cluster/setting"
@@ -41,7 +42,7 @@ func (s *Server) keep(cfg *config.Config) (err error) {
 	s.controls = &controls.Controls{File: s.file}
 	s.settings, err = setting.New(setting.Options{
 		Store: s.store, Dir: s.dir.Join(""), Node: nodeName(cfg), Log: s.log,
-		Check: s.controls.Check, Apply: s.turned, Registerer: s.metrics.registry,
+		Check: s.controls.Check, Final: token.IsKey, Apply: s.turned, Registerer: s.metrics.registry,
 	})
 	if err != nil {
 		return err

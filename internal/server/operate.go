@@ -29,7 +29,10 @@ func (s *Server) operate() (err error) {
 	s.figures = view.NewFigures(s.metrics.registry)
 	s.tokens = token.NewKeeper(s.settings, clock.Clock{}, s.log)
 	door := &apiDoor{s}
-	gate := api.NewGate(api.GateOptions{Tokens: s.tokens, Log: s.log})
+	gate, err := api.NewGate(api.GateOptions{Tokens: s.tokens, Log: s.log, Registerer: s.metrics.registry})
+	if err != nil {
+		return err
+	}
 	handler := api.New(api.Options{
 		Door: door, Levers: s.controls, Dues: s.controls, Tokens: s.tokens, Confirmer: s.controls,
 		Events: s.events, Gate: gate, Version: ThisBuild().Version, Log: s.log,
@@ -37,6 +40,7 @@ func (s *Server) operate() (err error) {
 	s.admin = newAdmin(adminOptions{
 		Registry: s.metrics.registry, Ready: s.ready, API: handler, Log: s.log,
 		Admins: func(next http.Handler) http.Handler { return gate.Require(token.Admin, next) },
+		Host:   gate.HostCheck,
 	})
 	s.chat, err = chat.New(chat.Options{
 		Operator: &chatops.Operator{Door: door, Turn: s.controls, Parse: s.controls.Parse}, Log: s.log, Registerer: s.metrics.registry,

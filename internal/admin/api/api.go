@@ -41,7 +41,7 @@ type api struct {
 }
 
 // New returns the handler of /api/. It finds out itself who asks, by o.Gate. On
-// TCP it stands behind HostCheck; on the unix socket, the server's ConnContext is
+// TCP it stands behind Gate.HostCheck; on the unix socket, the server's ConnContext is
 // PeerContext.
 func New(o Options) http.Handler {
 	a := build(o)

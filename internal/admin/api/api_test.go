@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"encoding/json"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	"github.com/evergate/evergate/internal/admin/token"
+	"github.com/evergate/evergate/internal/cluster/setting"
 )
 
 func TestReading(t *testing.T) {
@@ -178,8 +180,9 @@ func TestTokens(t *testing.T) {
 	if got := use(); got != http.StatusOK {
 		t.Errorf("the new token: %d", got)
 	}
-	if w := f.ask(http.MethodDelete, base+"/tokens/"+made.Token.ID+"?reason=lost", ""); w.Code != http.StatusNoContent {
-		t.Errorf("%d %s", w.Code, w.Body)
+	revoked := decode[RevokedToken](t, f.ask(http.MethodDelete, base+"/tokens/"+made.Token.ID+"?reason=lost", ""), http.StatusOK)
+	if revoked.ID != made.Token.ID || revoked.Stored != InStore || revoked.Note != "" || len(revoked.Due) != 0 {
+		t.Errorf("revoked %+v", revoked)
 	}
 	if got := use(); got != http.StatusUnauthorized {
 		t.Errorf("the revoked token: %d", got)
@@ -188,6 +191,37 @@ func TestTokens(t *testing.T) {
 	if !forever.Token.Expires.IsZero() {
 		t.Errorf("made %+v", forever.Token)
 	}
+}
+
+func TestTokens_RevokingOneShowsWhatItLeavesBehind(t *testing.T) {
+	f := newFixture(t)
+	made := decode[IssuedToken](t, f.ask(http.MethodPost, base+"/tokens", `{"name": "pipeline", "role": "operator"}`), http.StatusCreated)
+	actor := "pipeline (token " + made.Token.ID + ")"
+	f.dues.more = []Due{
+		{ID: "planted", Kind: "change", State: "pending", Actor: actor},
+		{ID: "turns back", Kind: "revert", State: "pending", Actor: actor},
+		{ID: "over", Kind: "change", State: "skipped", Actor: actor},
+		{ID: "of another token", Kind: "change", State: "pending", Actor: "pipeline (token 00000000)"},
+		{ID: "of a name that is like it", Kind: "change", State: "pending", Actor: actor + " (slack)"},
+	}
+	f.settings.stored = setting.InJournal
+	revoked := decode[RevokedToken](t, f.ask(http.MethodDelete, base+"/tokens/"+made.Token.ID, ""), http.StatusOK)
+	if len(revoked.Due) != 2 || revoked.Due[0].ID != "planted" || revoked.Due[1].ID != "turns back" {
+		t.Errorf("it lists %+v", revoked.Due)
+	}
+	if revoked.Stored != InJournal || !strings.Contains(revoked.Note, "each of them") || !strings.Contains(revoked.Note, "still waits goes on") {
+		t.Errorf("got %+v", revoked)
+	}
+	if f.dues.cancelled != "" {
+		t.Errorf("%s was cancelled", f.dues.cancelled)
+	}
+}
+
+func TestTokens_ARevocationThatAlwaysMeetsAnotherIsAConflict(t *testing.T) {
+	f := newFixture(t)
+	made := decode[IssuedToken](t, f.ask(http.MethodPost, base+"/tokens", `{"name": "pipeline", "role": "operator"}`), http.StatusCreated)
+	f.settings.fails = &setting.ConflictError{Current: setting.Version{Key: token.Key(made.Token.ID), Number: 9, Value: json.RawMessage("{}")}}
+	problemIn(t, f.ask(http.MethodDelete, base+"/tokens/"+made.Token.ID, ""), http.StatusConflict, kindConflict)
 }
 
 func TestConfirm(t *testing.T) {

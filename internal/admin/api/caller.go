@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"strings"
 
 	"github.com/evergate/evergate/internal/admin/token"
 )
@@ -12,7 +13,18 @@ type Caller struct {
 	Role  token.Role // what the caller may do
 	Token string     // id of the token; "": over the unix socket
 	From  string     // address of a TCP peer without port; "": over the unix socket
+
+	master bool // root or Evergate's own user, over the unix socket
 }
+
+// tokenActor is the actor of what is done with a token. Names of tokens have no
+// brackets, so only the token itself has this actor.
+func tokenActor(t token.Token) string { return t.Name + actorSuffix(t.ID) }
+
+func actorSuffix(id string) string { return " (token " + id + ")" }
+
+// actsFor reports whether actor is that of the token with this id.
+func actsFor(actor, id string) bool { return strings.HasSuffix(actor, actorSuffix(id)) }
 
 type callerKey struct{}
 

@@ -67,7 +67,7 @@ func (a *api) serve(path, kind, policy string, content func() ([]byte, error)) {
 	a.mux.HandleFunc("GET "+path, func(w http.ResponseWriter, r *http.Request) {
 		caller, _ := CallerOf(r.Context())
 		if !caller.Role.May(readers) {
-			writeProblem(w, r, tooSmall(caller, readers))
+			a.Gate.refuse(w, r, tooSmall(caller, readers))
 			return
 		}
 		text, err := content()

@@ -62,15 +62,15 @@ func (e *Events) Close() {
 	}
 }
 
-// listen opens a stream for who. Errors: errStreams, errStreamsEach,
-// errEventsClosed.
-func (e *Events) listen(who string) (*listener, error) {
+// listen opens a stream for who. master may when all others are taken, too. Errors:
+// errStreams, errStreamsEach, errEventsClosed.
+func (e *Events) listen(who string, master bool) (*listener, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.closed {
 		return nil, errEventsClosed
 	}
-	if len(e.listeners) >= maxStreams {
+	if len(e.listeners) >= maxStreams && !master {
 		return nil, errStreams
 	}
 	same := 0

@@ -14,6 +14,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/evergate/evergate/internal/admin/token"
 	"github.com/evergate/evergate/internal/clock"
 	"github.com/evergate/evergate/internal/cluster/setting"
@@ -150,10 +152,13 @@ func (l *levers) History(_ context.Context, name string, before int64, limit int
 }
 
 // dues has one change that waits, "d1".
-type dues struct{ cancelled string }
+type dues struct {
+	cancelled string
+	more      []Due
+}
 
 func (d *dues) Dues() []Due {
-	return []Due{{ID: "d1", Lever: "origins.booking.paused", Kind: "revert", State: "pending"}}
+	return append([]Due{{ID: "d1", Lever: "origins.booking.paused", Kind: "revert", State: "pending"}}, d.more...)
 }
 
 func (d *dues) Cancel(_ context.Context, id, actor, reason string) error {
@@ -183,8 +188,10 @@ func (c *confirmer) Confirm(_ context.Context, how How, actor, reason string) er
 
 // memory keeps settings.
 type memory struct {
-	mu  sync.Mutex // guards the field below
-	all map[string]setting.Version
+	mu     sync.Mutex // guards the fields below
+	all    map[string]setting.Version
+	stored setting.Stored
+	fails  error
 }
 
 func (m *memory) Current(key string) (setting.Version, bool) {
@@ -207,12 +214,15 @@ func (m *memory) All() []setting.Version {
 func (m *memory) Put(_ context.Context, c setting.Change) (setting.Result, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if m.fails != nil {
+		return setting.Result{}, m.fails
+	}
 	if v := m.all[c.Key]; v.Number != c.Based {
 		return setting.Result{}, &setting.ConflictError{Current: v}
 	}
 	v := setting.Version{Key: c.Key, Number: c.Based + 1, Value: c.Value, Actor: c.Actor, Reason: c.Reason}
 	m.all[c.Key] = v
-	return setting.Result{Version: v, Stored: setting.InStore}, nil
+	return setting.Result{Version: v, Stored: m.stored}, nil
 }
 
 // fixture is an API with everything around it.
@@ -222,7 +232,10 @@ type fixture struct {
 	levers    *levers
 	dues      *dues
 	confirmer *confirmer
+	settings  *memory
 	keeper    *token.Keeper
+	registry  *prometheus.Registry
+	log       strings.Builder
 	events    *Events
 	gate      *Gate
 	now       time.Time
@@ -234,15 +247,19 @@ func newFixture(t *testing.T) *fixture {
 	t.Helper()
 	f := &fixture{
 		t: t, door: &door{reload: Reload{OK: true}}, levers: newLevers(), dues: &dues{}, confirmer: &confirmer{},
-		events: NewEvents(), now: start, tokens: map[token.Role]string{},
+		events: NewEvents(), registry: prometheus.NewRegistry(), now: start, tokens: map[token.Role]string{},
 	}
-	log := slog.New(slog.DiscardHandler)
+	log := slog.New(slog.NewTextHandler(&f.log, nil)) // it locks
 	c := clock.At(func() time.Time { return f.now })
-	f.keeper = token.NewKeeper(&memory{all: map[string]setting.Version{}}, c, log)
+	f.settings = &memory{all: map[string]setting.Version{}, stored: setting.InStore}
+	f.keeper = token.NewKeeper(f.settings, c, log)
 	for _, role := range token.Roles() {
 		f.tokens[role] = f.token(string(role), role, time.Time{})
 	}
-	f.gate = NewGate(GateOptions{Tokens: f.keeper, Log: log, Clock: c})
+	var err error
+	if f.gate, err = NewGate(GateOptions{Tokens: f.keeper, Log: log, Clock: c, Registerer: f.registry}); err != nil {
+		t.Fatal(err)
+	}
 	f.handler = New(Options{
 		Door: f.door, Levers: f.levers, Dues: f.dues, Tokens: f.keeper, Confirmer: f.confirmer,
 		Events: f.events, Gate: f.gate, Version: "1.2.3", Log: log, Clock: c,

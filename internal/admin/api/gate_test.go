@@ -1,8 +1,11 @@
 package api
 
 import (
+	"context"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -64,6 +67,49 @@ func TestGate_FindsOutWhoAsks(t *testing.T) {
 	}
 }
 
+func TestGate_RefusesASecondAuthorization(t *testing.T) {
+	f := newFixture(t)
+	r := f.request(http.MethodGet, base+"/status", "")
+	r.Header.Add("Authorization", "Bearer x")
+	problemIn(t, f.do(r), http.StatusUnauthorized, kindToken)
+}
+
+func TestGate_TakesABrowsersPasswordForItsOwnPageOnly(t *testing.T) {
+	for site, want := range map[string]int{"": 200, "none": 200, "same-origin": 200, "same-site": 403, "cross-site": 403, "new-word": 403} {
+		t.Run(site, func(t *testing.T) {
+			f := newFixture(t)
+			for _, path := range []string{"/api/", base + "/events", base + "/status"} {
+				r := httptest.NewRequestWithContext(t.Context(), http.MethodHead, path, nil)
+				r.SetBasicAuth("anna", f.tokens[token.Viewer])
+				if site != "" {
+					r.Header.Set("Sec-Fetch-Site", site)
+				}
+				w := f.do(r)
+				if path == "/api/" && want == 200 && w.Code == http.StatusMethodNotAllowed {
+					continue
+				}
+				if w.Code != want {
+					t.Errorf("%s: %d, want %d", path, w.Code, want)
+				}
+				if w.Header().Get("WWW-Authenticate") != "" {
+					t.Errorf("%s: the browser is told to ask for another password", path)
+				}
+			}
+		})
+	}
+}
+
+func TestGate_APageOfAnotherSiteMakesNoBrowserAskForAPassword(t *testing.T) {
+	f := newFixture(t)
+	r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/api/", nil)
+	r.Header.Set("Sec-Fetch-Site", "cross-site")
+	w := f.do(r)
+	problemIn(t, w, http.StatusUnauthorized, kindToken)
+	if got := w.Header().Values("WWW-Authenticate"); len(got) != 1 || !strings.HasPrefix(got[0], "Bearer") {
+		t.Errorf("WWW-Authenticate is %q", got)
+	}
+}
+
 func basic(name, password string) string {
 	r := &http.Request{Header: http.Header{}}
 	r.SetBasicAuth(name, password)
@@ -97,6 +143,41 @@ func TestGate_SlowsDownGuessesAndNobodyElse(t *testing.T) {
 	f.now = f.now.Add(failedEvery)
 	if w := ask("192.0.2.1:2000", "guess"); w.Code != http.StatusUnauthorized {
 		t.Errorf("a guess after the wait: %d", w.Code)
+	}
+}
+
+func TestGate_AFloodOfGuessesFromEverywhereWritesFewLines(t *testing.T) {
+	f := newFixture(t)
+	for i := range 5000 {
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, base+"/status", nil)
+		r.RemoteAddr = fmt.Sprintf("[2001:db8:%x:%x::1]:1000", i>>8, i&0xff)
+		r.Header.Set("Authorization", "Bearer guess")
+		f.do(r)
+	}
+	if lines := strings.Count(f.log.String(), "\n"); lines == 0 || lines > 20 {
+		t.Errorf("5000 guesses wrote %d lines", lines)
+	}
+}
+
+func TestGate_NeverLimitsWhoCouldEndTheProcess(t *testing.T) {
+	f := newFixture(t)
+	ask := func(uid uint32) int {
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, base+"/due", nil)
+		return f.do(r.WithContext(context.WithValue(r.Context(), peerKey{}, &peer{uid: uid, known: true}))).Code
+	}
+	other := uint32(4_000_000_001)
+	for i := range requestsBurst {
+		if got := ask(other); got != http.StatusOK {
+			t.Fatalf("request %d of another user: %d", i, got)
+		}
+	}
+	if got := ask(other); got != http.StatusTooManyRequests {
+		t.Errorf("another user's flood: %d", got)
+	}
+	for i := range 2 * requestsBurst {
+		if root, own := ask(0), ask(uint32(os.Geteuid())); root != http.StatusOK || own != http.StatusOK {
+			t.Fatalf("request %d: %d for root, %d for this user", i, root, own)
+		}
 	}
 }
 
@@ -181,7 +262,7 @@ func TestGate_RequireIsForOtherHandlersToo(t *testing.T) {
 
 func TestHostCheck(t *testing.T) {
 	names := func() []string { return []string{"door.example.org", "v6"} }
-	h := HostCheck(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}), names)
+	h := newFixture(t).gate.HostCheck(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}), names)
 	for host, ok := range map[string]bool{
 		"127.0.0.1:8090": true, "127.0.0.1": true, "[::1]:8090": true, "[::1]": true, "localhost": true,
 		"LOCALHOST:8090": true, "localhost.": true, "door.example.org:8090": true, "Door.Example.org.": true,

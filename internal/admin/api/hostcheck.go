@@ -12,15 +12,15 @@ import (
 // without its own name in Host. An address, localhost and names are let
 // through; names is asked for each request and may be nil. It is for TCP only:
 // nothing of the kind reaches a unix socket.
-func HostCheck(next http.Handler, names func() []string) http.Handler {
+func (g *Gate) HostCheck(next http.Handler, names func() []string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		var known []string
 		if names != nil {
 			known = names()
 		}
 		if !ownHost(r.Host, known) {
-			writeProblem(w, r, &Problem{
-				Status: http.StatusMisdirectedRequest, Kind: kindHost,
+			g.refuse(w, r, &Problem{
+				Status: http.StatusMisdirectedRequest, Kind: kindHost, why: ofHost,
 				Detail: "this is Evergate's admin listener; ask for it by its address, as localhost, or by a name in admin.hosts",
 			})
 			return

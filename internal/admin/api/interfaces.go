@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/evergate/evergate/internal/admin/token"
+	"github.com/evergate/evergate/internal/cluster/setting"
 )
 
 // Door is the running Evergate. Safe for concurrent use; nothing but Reload waits.
@@ -63,8 +64,9 @@ type Tokens interface {
 	// Create makes a token and returns it with its secret form. expires zero: never.
 	// Errors: *token.InvalidError, token.ErrTooMany, those of the settings.
 	Create(ctx context.Context, name string, role token.Role, expires time.Time, actor string) (token.Token, string, error)
-	// Revoke ends a token at once. Errors: token.ErrUnknown, those of the settings.
-	Revoke(ctx context.Context, id, actor, reason string) error
+	// Revoke ends a token at once, and says where that is kept. Errors:
+	// token.ErrUnknown, those of the settings.
+	Revoke(ctx context.Context, id, actor, reason string) (setting.Stored, error)
 }
 
 // Confirmer is told an operator's word on a store that came back empty, older or

@@ -36,7 +36,7 @@ var kinds = []kind{
 	{kindToken, http.StatusUnauthorized, "No token, or one that does not exist."},
 	{kindExpired, http.StatusUnauthorized, "The token is over. Only who has its secret is told."},
 	{kindRole, http.StatusForbidden, "The role is too small; needs names the one that is needed."},
-	{kindOrigin, http.StatusForbidden, "A browser sent a change for a page of another site."},
+	{kindOrigin, http.StatusForbidden, "A browser sent a change, or a remembered password, for a page of another site."},
 	{kindUnknown, http.StatusNotFound, "There is no such thing; nearest names what may have been meant."},
 	{kindMethod, http.StatusMethodNotAllowed, "The path is right and the method is not; see the Allow header."},
 	{kindTimeout, http.StatusRequestTimeout, "The body took too long to arrive."},

@@ -4,18 +4,13 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"fmt"
 	"net/http"
-	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/evergate/evergate/internal/admin/token"
 )
 
 const (
-	maxReason   = 500 // characters
 	maxHistory  = 200 // versions in one answer
 	longestWait = 366 * 24 * time.Hour
 )
@@ -136,21 +131,6 @@ func (a *api) history(ctx context.Context, _ Caller, in *historyRequest) (*answe
 		h.Next = versions[limit-1].Number
 	}
 	return &answer[History]{h}, nil
-}
-
-// reason is one line that says something. The document bounds it already; what it
-// cannot say is that blanks say nothing.
-func reason(text string) (string, error) {
-	text = strings.TrimSpace(text)
-	if n := utf8.RuneCountInString(text); n == 0 || n > maxReason || !utf8.ValidString(text) {
-		return "", &InvalidError{Field: "reason", Message: fmt.Sprintf("say why, in 1 to %d characters, for those who read the history", maxReason)}
-	}
-	for _, r := range text {
-		if unicode.IsControl(r) {
-			return "", &InvalidError{Field: "reason", Message: fmt.Sprintf("want one line without control characters; there is a %q", r)}
-		}
-	}
-	return text, nil
 }
 
 func revertAfter(text string) (time.Duration, error) {

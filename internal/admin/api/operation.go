@@ -45,14 +45,16 @@ func add[In, Out any](a *api, o operation, do func(ctx context.Context, c Caller
 		Summary: o.summary, Description: o.doc + "\n\nNeeds the role " + string(o.role) + ".",
 		DefaultStatus: o.status,
 		MaxBodyBytes:  maxBody + 1, // huma refuses a body of exactly this length
-		Extensions:    map[string]any{roleExtension: string(o.role)},
-		Responses:     a.failures(o),
-		Security:      security(o.method),
+		// huma sets this anew where BodyWithin has set it, and would take it away for none.
+		BodyReadTimeout: bodyTime,
+		Extensions:      map[string]any{roleExtension: string(o.role)},
+		Responses:       a.failures(o),
+		Security:        security(o.method),
 	}
 	op.Middlewares = huma.Middlewares{func(ctx huma.Context, next func(huma.Context)) {
 		r, w := humago.Unwrap(ctx)
 		if p := a.refuses(ctx.Operation(), r, o.role); p != nil {
-			writeProblem(w, r, p)
+			a.Gate.refuse(w, r, p)
 			return
 		}
 		next(ctx)

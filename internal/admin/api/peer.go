@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"net"
+	"os"
 	"os/user"
 	"strconv"
 	"sync"
@@ -19,6 +20,10 @@ type peer struct {
 }
 
 type peerKey struct{}
+
+// maxPeerName bounds a user's name, in characters: longer ones do not fit into a
+// history.
+const maxPeerName = 100
 
 // PeerContext is the ConnContext of an http.Server on the unix socket: the Gate
 // takes the peer of such a connection as an admin, under the name that the kernel
@@ -46,9 +51,13 @@ func (p *peer) actor() string {
 	p.once.Do(func() {
 		id := strconv.FormatUint(uint64(p.uid), 10)
 		p.name = "uid:" + id
-		if u, err := user.LookupId(id); err == nil && u.Username != "" {
+		if u, err := user.LookupId(id); err == nil && oneLine(u.Username, maxPeerName) {
 			p.name = u.Username
 		}
 	})
 	return p.name
 }
+
+// master reports whether the peer could end or exchange this process anyway: root,
+// and the user that it runs as.
+func (p *peer) master() bool { return p.uid == 0 || int64(p.uid) == int64(os.Geteuid()) }

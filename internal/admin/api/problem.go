@@ -26,6 +26,7 @@ type Problem struct {
 	Words   []string     `json:"words,omitempty" nullable:"false" doc:"For a value that is none of a list: the list."`
 
 	retryAfter time.Duration // for a Retry-After header; 0: none
+	why        refusal       // for the metric; "": it is no refusal of a person
 }
 
 // FieldError is what is wrong with one member of a request.
@@ -49,6 +50,8 @@ func (p *Problem) GetHeaders() http.Header {
 // ContentType is for huma.
 func (p *Problem) ContentType(string) string { return problemType }
 
+const bearerChallenge = `Bearer realm="evergate"`
+
 const problemType = "application/problem+json"
 
 // headers sets those that belong to p.
@@ -59,7 +62,7 @@ func (p *Problem) headers(h http.Header) {
 	}
 	if p.Status == http.StatusUnauthorized {
 		// Two challenges: the first for programs, the second for a browser that opens the page.
-		h.Add("WWW-Authenticate", `Bearer realm="evergate"`)
+		h.Add("WWW-Authenticate", bearerChallenge)
 		h.Add("WWW-Authenticate", `Basic realm="evergate: any name, and a token as the password", charset="UTF-8"`)
 	}
 }
@@ -80,6 +83,9 @@ func writeProblem(w http.ResponseWriter, r *http.Request, p *Problem) {
 	p.whole()
 	h := w.Header()
 	p.headers(h)
+	if !ownPage(r.Header.Get("Sec-Fetch-Site")) && p.Status == http.StatusUnauthorized {
+		h.Set("WWW-Authenticate", bearerChallenge) // a page of another site must not make a browser ask for a password
+	}
 	safeHeaders(h)
 	h.Set("Content-Type", problemType)
 	h.Del("Content-Length")

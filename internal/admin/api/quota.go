@@ -1,6 +1,7 @@
 package api
 
 import (
+	"container/list"
 	"net/netip"
 	"sync"
 	"time"
@@ -9,64 +10,50 @@ import (
 )
 
 // quota limits how often each of many may do something. Safe for concurrent use.
-// It remembers at most maxRemembered; when it must forget, it forgets those who
-// have their whole burst again, and then those whom it saw first.
+// It remembers the maxRemembered who came last. Whoever has more addresses than that
+// gets more tries; what keeps a guess from being right is the length of a token.
 type quota struct {
 	every rate.Limit
 	burst int
 
-	mu   sync.Mutex // guards the field below
-	each map[string]*account
+	mu    sync.Mutex // guards the fields below
+	each  map[string]*list.Element
+	order *list.List // of *account, who came last is first
 }
 
 type account struct {
+	who     string
 	limiter *rate.Limiter
-	last    time.Time // of its use
 }
 
 // maxRemembered bounds a quota's memory to about a megabyte.
 const maxRemembered = 4096
 
 func newQuota(every rate.Limit, burst int) *quota {
-	return &quota{every: every, burst: burst, each: map[string]*account{}}
+	return &quota{every: every, burst: burst, each: map[string]*list.Element{}, order: list.New()}
 }
 
 // take counts one by who. When it is one too many, it is not counted, and wait is
-// how long it takes until the next one may come.
+// how long it takes until the next one may come. It costs the same however many are
+// remembered: a flood from everywhere must not hold up the others at the lock.
 func (q *quota) take(who string, now time.Time) (wait time.Duration) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	a := q.each[who]
-	if a == nil {
+	e := q.each[who]
+	if e == nil {
 		if len(q.each) >= maxRemembered {
-			q.forget(now)
+			oldest := q.order.Remove(q.order.Back()).(*account) // nothing else is in it
+			delete(q.each, oldest.who)
 		}
-		a = &account{limiter: rate.NewLimiter(q.every, q.burst)}
-		q.each[who] = a
+		e = q.order.PushFront(&account{who: who, limiter: rate.NewLimiter(q.every, q.burst)})
+		q.each[who] = e
 	}
-	a.last = now
-	r := a.limiter.ReserveN(now, 1)
+	q.order.MoveToFront(e)
+	r := e.Value.(*account).limiter.ReserveN(now, 1)
 	if wait = r.DelayFrom(now); wait > 0 {
 		r.CancelAt(now)
 	}
 	return wait
-}
-
-// forget makes room.
-func (q *quota) forget(now time.Time) {
-	oldest, when := "", now
-	for who, a := range q.each {
-		if a.limiter.TokensAt(now) >= float64(q.burst) {
-			delete(q.each, who)
-			continue
-		}
-		if oldest == "" || a.last.Before(when) {
-			oldest, when = who, a.last
-		}
-	}
-	if len(q.each) >= maxRemembered {
-		delete(q.each, oldest)
-	}
 }
 
 // neighbourhood is what counts as one peer: an IPv4 address, or an IPv6 network

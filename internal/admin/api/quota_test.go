@@ -22,20 +22,37 @@ func TestQuota(t *testing.T) {
 	}
 }
 
-func TestQuota_RemembersABoundedNumber(t *testing.T) {
+func TestQuota_RemembersThoseWhoCameLast(t *testing.T) {
 	q := newQuota(rate.Every(time.Hour), 1)
+	q.take("again and again", start)
 	for i := range maxRemembered + 100 {
-		q.take(fmt.Sprint(i), start.Add(time.Duration(i)))
+		now := start.Add(time.Duration(i))
+		q.take(fmt.Sprint(i), now)
+		if q.take("again and again", now) == 0 {
+			t.Fatalf("who came a moment ago is forgotten after %d others", i)
+		}
 	}
-	if len(q.each) > maxRemembered {
-		t.Errorf("%d are remembered", len(q.each))
+	if len(q.each) != maxRemembered || q.order.Len() != maxRemembered {
+		t.Errorf("%d and %d are remembered, want %d", len(q.each), q.order.Len(), maxRemembered)
 	}
 	if q.take(fmt.Sprint(maxRemembered+99), start.Add(time.Minute)) == 0 {
 		t.Error("the last one is forgotten")
 	}
-	q.take("new", start.Add(2*time.Hour)) // all the others have their whole burst again
-	if len(q.each) > 2 {
-		t.Errorf("%d are remembered for nothing", len(q.each))
+	if q.take("0", start.Add(time.Minute)) != 0 {
+		t.Error("the first one is remembered")
+	}
+}
+
+// BenchmarkQuota_Flood is a flood in which nobody comes twice.
+func BenchmarkQuota_Flood(b *testing.B) {
+	q := newQuota(rate.Every(failedEvery), failedBurst)
+	who := make([]string, 1<<20)
+	for i := range who {
+		who[i] = fmt.Sprint(i)
+	}
+	b.ResetTimer()
+	for i := range b.N {
+		q.take(who[i%len(who)], start)
 	}
 }
 

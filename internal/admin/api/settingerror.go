@@ -38,6 +38,8 @@ func SettingError(err error, name string, lever func(name string) (Lever, error)
 		return &InvalidError{Field: "reason", Message: setting.ErrNoReason.Error()}
 	case errors.Is(err, setting.ErrNotKept):
 		return &BusyError{Message: setting.ErrNotKept.Error() + "; see the store in the status, and the disk under data_dir", Err: err}
+	case errors.Is(err, setting.ErrUnsure):
+		return &BusyError{Message: setting.ErrUnsure.Error() + "; see the store in the status, and the disk under data_dir", Err: err}
 	case errors.Is(err, setting.ErrUnknownDue):
 		return &UnknownError{What: whatDue, Name: name}
 	case errors.Is(err, setting.ErrSettled), errors.Is(err, setting.ErrNothingToConfirm), errors.Is(err, setting.ErrTooManyDue):

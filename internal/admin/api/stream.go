@@ -73,7 +73,7 @@ func (a *api) follow(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	caller, _ := CallerOf(r.Context())
-	l, err := a.Events.listen(caller.Token + "/" + caller.Actor)
+	l, err := a.Events.listen(caller.Token+"/"+caller.Actor, caller.master)
 	if err != nil {
 		writeProblem(w, r, &Problem{Status: http.StatusServiceUnavailable, Kind: kindBusy, Detail: err.Error(), retryAfter: writeDeadline})
 		return

@@ -194,7 +194,7 @@ func TestStream_EndsWhenItsTokenDoes(t *testing.T) {
 		synctest.Wait()
 		for _, known := range f.keeper.List() {
 			if known.Role == token.Viewer {
-				if err := f.keeper.Revoke(t.Context(), known.ID, "root", "x"); err != nil {
+				if _, err := f.keeper.Revoke(t.Context(), known.ID, "root", "x"); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -238,8 +238,11 @@ func TestStream_ThereAreNotTooMany(t *testing.T) {
 		if len(f.events.listeners) != maxStreams {
 			t.Fatalf("%d streams are open, want %d for the test", len(f.events.listeners), maxStreams)
 		}
-		if _, err := f.events.listen("somebody else"); !errors.Is(err, errStreams) {
+		if _, err := f.events.listen("somebody else", false); !errors.Is(err, errStreams) {
 			t.Errorf("one more of somebody else: %v", err)
+		}
+		if _, err := f.events.listen("/root", true); err != nil {
+			t.Errorf("one of who could end the process: %v", err)
 		}
 	})
 }

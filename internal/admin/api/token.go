@@ -24,3 +24,11 @@ type IssuedToken struct {
 	Token  token.Token `json:"token" doc:"What will be known of it from now on."`
 	Secret string      `json:"secret" example:"evg_..." doc:"The token itself. It is shown this once."`
 }
+
+// RevokedToken is the answer of DELETE tokens/ID.
+type RevokedToken struct {
+	ID     string    `json:"id" doc:"Id of the token, which is over."`
+	Stored Stored    `json:"stored" enum:"store,journal" doc:"Where the revocation is kept: in the store, or in this node's journal until the store takes it. Until then other nodes go on taking the token."`
+	Note   string    `json:"note,omitempty" doc:"What is still to be done."`
+	Due    List[Due] `json:"due" doc:"Changes that were asked for with this token and still wait for their time, reverts among them. They are not taken back: DELETE due/ID does that."`
+}

@@ -3,9 +3,11 @@ package api
 import (
 	"context"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/evergate/evergate/internal/admin/token"
+	"github.com/evergate/evergate/internal/cluster/setting"
 )
 
 const (
@@ -46,19 +48,39 @@ func (a *api) addTokens() {
 	add(a, operation{
 		id: "revoke-token", method: http.MethodDelete, path: "/tokens/{id}", tag: tagTokens, role: token.Admin,
 		summary: "Revoke a token", hint: "4k9x2m7q",
-		doc:     "It stops working at once, and streams that it opened end.",
-		errors:  []int{http.StatusNotFound, http.StatusServiceUnavailable},
+		doc:     "It stops working at once, and streams that it opened end. Changes that it asked for and that still wait are listed and not taken back. While the store is lost, other nodes do not learn of it: the answer says so.",
+		errors:  []int{http.StatusNotFound, http.StatusConflict, http.StatusServiceUnavailable},
 		example: "?reason=lost%20laptop",
-	}, func(ctx context.Context, c Caller, in *tokenRevoke) (*nothing, error) {
-		why := "revoked"
-		if in.Reason != "" {
-			var err error
-			if why, err = reason(in.Reason); err != nil {
-				return nil, err
-			}
+	}, a.revoke)
+}
+
+func (a *api) revoke(ctx context.Context, c Caller, in *tokenRevoke) (*answer[RevokedToken], error) {
+	why := "revoked"
+	if in.Reason != "" {
+		var err error
+		if why, err = reason(in.Reason); err != nil {
+			return nil, err
 		}
-		return &nothing{}, a.Tokens.Revoke(context.WithoutCancel(ctx), in.ID, c.Actor, why)
-	})
+	}
+	stored, err := a.Tokens.Revoke(context.WithoutCancel(ctx), in.ID, c.Actor, why)
+	if err != nil {
+		return nil, err
+	}
+	out := RevokedToken{ID: in.ID, Stored: Stored(stored)}
+	for _, d := range a.Dues.Dues() {
+		if d.State == string(setting.Pending) && actsFor(d.Actor, in.ID) {
+			out.Due = append(out.Due, d)
+		}
+	}
+	var notes []string
+	if out.Stored == InJournal {
+		notes = append(notes, "The store is lost: this node refuses the token from now on, and the others do when the store is back. Until then, revoke it on each of them.")
+	}
+	if len(out.Due) > 0 {
+		notes = append(notes, "What was asked for with it and still waits goes on: look at due, and cancel what should not be.")
+	}
+	out.Note = strings.Join(notes, " ")
+	return &answer[RevokedToken]{out}, nil
 }
 
 // expiry is when a token made at now is over; zero: never.

@@ -17,6 +17,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/evergate/evergate/internal/admin/noise"
 	"github.com/evergate/evergate/internal/clock"
 	"github.com/evergate/evergate/internal/exchange"
 )
@@ -49,8 +50,8 @@ type Endpoint struct {
 	log      *slog.Logger
 	secure   func(*http.Request) bool
 	metrics  *metrics
-	outside  *noise // lines about requests that have proved nothing
-	inside   *noise // and about those that have, so that strangers cannot crowd these out
+	outside  *noise.Bound // lines about requests that have proved nothing
+	inside   *noise.Bound // and about those that have, so that strangers cannot crowd these out
 	memories map[Program]*memory
 	slots    chan struct{} // a token for each command that may be under way
 	working  sync.WaitGroup
@@ -68,7 +69,7 @@ func New(o Options) (*Endpoint, error) {
 	}
 	e := &Endpoint{
 		operator: o.Operator, clock: o.Clock, log: o.Log, secure: o.Secure,
-		metrics: metrics, outside: newNoise(), inside: newNoise(), slots: make(chan struct{}, maxCommands),
+		metrics: metrics, outside: noise.New(), inside: noise.New(), slots: make(chan struct{}, maxCommands),
 	}
 	if e.log == nil {
 		e.log = slog.Default()

@@ -114,7 +114,7 @@ func (h *handler) take(r *http.Request, program Program, m message, begun time.T
 	who := h.people.find(program, m.users)
 	if who == nil {
 		id := m.shownID()
-		h.inside.warn(h.clock.Now(), log, "chat command of somebody unknown", "user", id, "outcome", stranger)
+		h.inside.Warn(h.clock.Now(), log, "chat command of somebody unknown", "user", id, "outcome", stranger)
 		return private(stranger, "Evergate does not know you, so nothing was done. If you should be able to give commands, ask those who run it to add your %s id %s to chat.users.", program, id)
 	}
 	log = log.With("actor", who.actor, "role", who.role)
@@ -124,20 +124,20 @@ func (h *handler) take(r *http.Request, program Program, m message, begun time.T
 	err := memory.look(m, now)
 	if err == nil {
 		if !who.limit.AllowN(now, 1) {
-			h.inside.warn(now, log, "chat command over the limit", "outcome", limited)
+			h.inside.Warn(now, log, "chat command over the limit", "outcome", limited)
 			return private(limited, "Nothing was done: that were too many commands in a short time. Wait some seconds and send it again.")
 		}
 		err = memory.take(m, now)
 	}
 	switch {
 	case errors.Is(err, errReplayed):
-		h.inside.warn(now, log, "chat command refused", "why", err, "outcome", replayed)
+		h.inside.Warn(now, log, "chat command refused", "why", err, "outcome", replayed)
 		return private(replayed, "Nothing was done: Evergate has taken this very command before. To repeat it, type it anew.")
 	case errors.Is(err, errEarlier):
 		log.Warn("chat command refused", "why", err, "outcome", replayed)
 		return private(replayed, "Nothing was done: Evergate has just started and cannot know whether it took this command before. Please type it again.")
 	case err != nil:
-		h.inside.warn(now, log, "chat command refused", "why", err, "outcome", full)
+		h.inside.Warn(now, log, "chat command refused", "why", err, "outcome", full)
 		return private(full, "Nothing was done: Evergate has taken more commands than it can remember, and so could not tell a copy of one. Use the command line (evergate) or the API until older ones are forgotten.")
 	}
 
@@ -169,7 +169,7 @@ func (h *handler) reply(w http.ResponseWriter, d dialect, program Program, a ans
 // answer does not.
 func (h *handler) turnAway(w http.ResponseWriter, r *http.Request, program Program, status int, o outcome, why string) {
 	h.metrics.count(program, o)
-	h.outside.warn(h.clock.Now(), h.log, "chat request turned away", "program", program, "status", status, "why", why, "request", exchange.From(r.Context()).ID)
+	h.outside.Warn(h.clock.Now(), h.log, "chat request turned away", "program", program, "status", status, "why", why, "request", exchange.From(r.Context()).ID)
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.WriteHeader(status)
 	io.WriteString(w, http.StatusText(status)+"\n") // an error is somebody who has left

@@ -15,6 +15,7 @@ import (
 
 	"github.com/evergate/evergate/internal/admin/api"
 	"github.com/evergate/evergate/internal/admin/token"
+	"github.com/evergate/evergate/internal/cluster/setting"
 )
 
 // house is everything that the API asks, made of values. It keeps the last change.
@@ -75,9 +76,9 @@ func (t tokens) List() []token.Token                { return []token.Token{{ID: 
 func (t tokens) Create(_ context.Context, name string, role token.Role, expires time.Time, _ string) (token.Token, string, error) {
 	return token.Token{ID: "k2", Name: name, Role: role, Expires: expires}, "evg_k2_x", nil
 }
-func (t tokens) Revoke(_ context.Context, id, _, reason string) error {
+func (t tokens) Revoke(_ context.Context, id, _, reason string) (setting.Stored, error) {
 	t.revoked = id + " " + reason
-	return nil
+	return setting.InStore, nil
 }
 
 // serveHouse serves the real API on a unix socket.
@@ -86,9 +87,13 @@ func serveHouse(t *testing.T) (*house, *api.Events, *Client) {
 	h := &house{lever: api.Lever{Name: leverName, Type: "word", Words: []string{"up", "drain", "maint"}, Value: json.RawMessage(`"up"`), File: json.RawMessage(`"up"`), Version: 3}}
 	events := api.NewEvents()
 	log := slog.New(slog.DiscardHandler)
+	gate, err := api.NewGate(api.GateOptions{Tokens: tokens{h}, Log: log})
+	if err != nil {
+		t.Fatal(err)
+	}
 	handler := api.New(api.Options{
 		Door: h, Levers: h, Dues: h, Tokens: tokens{h}, Confirmer: h, Events: events, Log: log, Version: "test",
-		Gate: api.NewGate(api.GateOptions{Tokens: tokens{h}, Log: log}),
+		Gate: gate,
 	})
 	dir := shortDir(t)
 	path := filepath.Join(dir, "admin.sock")
@@ -158,7 +163,8 @@ func TestClient_AndTheAPIUnderstandEachOther(t *testing.T) {
 	check("tokens", err, len(list.Value.Tokens) == 1, list.Value)
 	issued, err := c.NewToken(ctx, api.NewToken{Name: "ci", Role: token.Operator, ExpiresIn: "24h"})
 	check("new token", err, issued.Value.Secret == "evg_k2_x" && issued.Value.Token.Role == token.Operator, issued.Value)
-	check("revoke", c.Revoke(ctx, "k1", "lost"), h.revoked == "k1 lost", h.revoked)
+	revoked, err := c.Revoke(ctx, "k1", "lost")
+	check("revoke", err, h.revoked == "k1 lost" && revoked.Value.Stored == api.InStore, revoked.Value)
 	check("confirm", c.Confirm(ctx, api.Refill, "made anew"), h.word == api.Refill, h.word)
 
 	_, err = c.Lever(ctx, "none")

@@ -151,10 +151,10 @@ func (c *Client) NewToken(ctx context.Context, wanted api.NewToken) (Answer[api.
 	return typed[api.IssuedToken](c, answer, err)
 }
 
-// Revoke ends a token at once.
-func (c *Client) Revoke(ctx context.Context, id, reason string) error {
-	_, err := c.ask(ctx, http.MethodDelete, "tokens/"+escape(id), url.Values{"reason": {reason}}, nil)
-	return err
+// Revoke ends a token at once, and says what it leaves behind.
+func (c *Client) Revoke(ctx context.Context, id, reason string) (Answer[api.RevokedToken], error) {
+	answer, err := c.ask(ctx, http.MethodDelete, "tokens/"+escape(id), url.Values{"reason": {reason}}, nil)
+	return typed[api.RevokedToken](c, answer, err)
 }
 
 // Confirm gives an operator's word on a store that came back empty, older or as

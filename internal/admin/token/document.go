@@ -47,17 +47,23 @@ func idOf(key string) (string, bool) {
 	return id, ok && validID(id)
 }
 
-// Check says what is wrong with a value for the setting with this key. It is for
-// the settings, which take only what somebody understands.
+// Check says what is wrong with a value for the setting with this key; nil, which
+// revokes the token, is always good. It is for the settings, which take only what
+// somebody understands.
 func Check(key string, value json.RawMessage) error {
 	if !IsKey(key) {
 		return fmt.Errorf("%s is no token's key", key)
+	}
+	if value == nil {
+		return nil
 	}
 	_, _, err := read(value)
 	return err
 }
 
-// read returns the document and the hash in it.
+// read returns the document and the hash in it. It takes what Create writes and
+// nothing else: of a member that is there twice, or in other letters, two readers
+// could take two things for the role.
 func read(value json.RawMessage) (document, [sha256.Size]byte, error) {
 	var d document
 	var hash [sha256.Size]byte
@@ -65,6 +71,9 @@ func read(value json.RawMessage) (document, [sha256.Size]byte, error) {
 	strict.DisallowUnknownFields()
 	if err := strict.Decode(&d); err != nil {
 		return d, hash, fmt.Errorf("read a token: %w", err)
+	}
+	if err := asWritten(d, value); err != nil {
+		return d, hash, err
 	}
 	if n, err := hex.Decode(hash[:], []byte(d.Hash)); err != nil || len(d.Hash) != 2*sha256.Size || n != sha256.Size {
 		return d, hash, errors.New("read a token: its hash is not a SHA-256")
@@ -76,6 +85,23 @@ func read(value json.RawMessage) (document, [sha256.Size]byte, error) {
 		return d, hash, err
 	}
 	return d, hash, nil
+}
+
+// asWritten says whether value is how d is written, apart from spaces between the
+// parts.
+func asWritten(d document, value json.RawMessage) error {
+	want, err := json.Marshal(d)
+	if err != nil {
+		return fmt.Errorf("read a token: %w", err)
+	}
+	var got bytes.Buffer
+	if err := json.Compact(&got, value); err != nil {
+		return fmt.Errorf("read a token: %w", err)
+	}
+	if !bytes.Equal(got.Bytes(), want) {
+		return errors.New("read a token: it has members twice, or in another order or writing")
+	}
+	return nil
 }
 
 func (d document) token(id string) Token {

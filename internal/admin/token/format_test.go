@@ -1,6 +1,7 @@
 package token
 
 import (
+	"encoding/json"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -91,4 +92,30 @@ func TestKey(t *testing.T) {
 	if err := Check("log.level", nil); err == nil {
 		t.Error("log.level is taken for a token")
 	}
+	if err := Check(Key(id), nil); err != nil {
+		t.Errorf("a token cannot be revoked: %v", err)
+	}
+}
+
+func FuzzRead(f *testing.F) {
+	hash := strings.Repeat("0", 64)
+	f.Add([]byte(`{"name":"x","role":"viewer","hash":"` + hash + `","created":"2021-06-08T07:00:00Z","by":"anna"}`))
+	f.Add([]byte(`{"name":"x","role":"viewer","Role":"admin","hash":"` + hash + `","created":"2021-06-08T07:00:00Z","by":"anna","expires":"2021-06-08T07:00:00Z"}`))
+	f.Add([]byte(`null`))
+	f.Fuzz(func(t *testing.T, value []byte) {
+		d, _, err := read(value)
+		if err != nil {
+			return
+		}
+		if _, err := ParseRole(string(d.Role)); err != nil || checkName(d.Name) != nil {
+			t.Errorf("%q was taken as %+v", value, d)
+		}
+		again, err := json.Marshal(d)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if other, _, err := read(again); err != nil || other != d {
+			t.Errorf("%q is %+v, and written again %+v, %v", value, d, other, err)
+		}
+	})
 }

@@ -7,6 +7,7 @@ import (
 	"crypto/subtle"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -126,21 +127,32 @@ func (k *Keeper) Create(ctx context.Context, name string, role Role, expires tim
 	return d.token(parts.ID), parts.text(), nil
 }
 
-// Revoke ends a token at once. Errors: ErrUnknown, those of the settings.
-func (k *Keeper) Revoke(ctx context.Context, id, actor, reason string) error {
+// revokeTries bounds how often Revoke looks again after somebody was faster.
+const revokeTries = 3
+
+// Revoke ends a token at once, on this node and on all that reach the store. stored
+// says where that is kept. Errors: ErrUnknown, those of the settings.
+func (k *Keeper) Revoke(ctx context.Context, id, actor, reason string) (stored setting.Stored, err error) {
 	if !validID(id) {
-		return ErrUnknown
+		return "", ErrUnknown
 	}
 	s, ok := k.settings.Current(Key(id))
-	if !ok || s.Value == nil {
-		return ErrUnknown
+	for range revokeTries {
+		if !ok || s.Value == nil {
+			return "", ErrUnknown // it never was one, or somebody else revoked it
+		}
+		var r setting.Result
+		r, err = k.settings.Put(ctx, setting.Change{Key: Key(id), Based: s.Number, Actor: actor, Reason: reason})
+		if err == nil {
+			return r.Stored, nil
+		}
+		var faster *setting.ConflictError
+		if !errors.As(err, &faster) {
+			break
+		}
+		// Whatever it is now, it shall end. The conflict knows it better than Current,
+		// which this node may not have brought up to date yet.
+		s, ok = faster.Current, faster.Current.Number > 0
 	}
-	_, err := k.settings.Put(ctx, setting.Change{Key: Key(id), Based: s.Number, Actor: actor, Reason: reason})
-	if err == nil {
-		return nil
-	}
-	if now, ok := k.settings.Current(Key(id)); !ok || now.Value == nil {
-		return ErrUnknown // somebody else revoked it in between
-	}
-	return fmt.Errorf("revoke token %s: %w", id, err)
+	return "", fmt.Errorf("revoke token %s: %w", id, err)
 }

@@ -50,13 +50,13 @@ func TestKeeper(t *testing.T) {
 	}
 
 	now = start
-	if err := k.Revoke(t.Context(), made.ID, "anna", "lost"); err != nil {
+	if _, err := k.Revoke(t.Context(), made.ID, "anna", "lost"); err != nil {
 		t.Fatal(err)
 	}
 	if got, err := k.Verify(secret); !errors.Is(err, ErrUnknown) || got != (Token{}) || k.Valid(made.ID) {
 		t.Errorf("after its revocation: %+v, %v", got, err)
 	}
-	if err := k.Revoke(t.Context(), made.ID, "anna", "lost"); !errors.Is(err, ErrUnknown) {
+	if _, err := k.Revoke(t.Context(), made.ID, "anna", "lost"); !errors.Is(err, ErrUnknown) {
 		t.Errorf("revoked twice: %v", err)
 	}
 	if got := k.List(); len(got) != 1 || got[0] != other {
@@ -137,7 +137,7 @@ func TestKeeper_PassesOnWhatTheSettingsSay(t *testing.T) {
 	if _, secret, err := k.Create(t.Context(), "x", Viewer, time.Time{}, "anna"); !errors.Is(err, setting.ErrNotKept) || secret != "" {
 		t.Errorf("created %q, %v", secret, err)
 	}
-	if err := k.Revoke(t.Context(), made.ID, "anna", "x"); !errors.Is(err, setting.ErrNotKept) {
+	if _, err := k.Revoke(t.Context(), made.ID, "anna", "x"); !errors.Is(err, setting.ErrNotKept) {
 		t.Errorf("revoked: %v", err)
 	}
 }
@@ -150,12 +150,57 @@ func TestKeeper_OfTwoWhoRevokeAtOnceOneLearnsIt(t *testing.T) {
 		t.Fatal(err)
 	}
 	settings.before = func() {
-		if err := k.Revoke(t.Context(), made.ID, "bert", "x"); err != nil {
+		if _, err := k.Revoke(t.Context(), made.ID, "bert", "x"); err != nil {
 			t.Error(err)
 		}
 	}
-	if err := k.Revoke(t.Context(), made.ID, "anna", "x"); !errors.Is(err, ErrUnknown) {
+	if _, err := k.Revoke(t.Context(), made.ID, "anna", "x"); !errors.Is(err, ErrUnknown) {
 		t.Errorf("the second one: %v", err)
+	}
+}
+
+// elsewhere are settings that were changed on another node, which this one does not
+// know yet: Current is late, and Put knows.
+type elsewhere struct {
+	*memory
+	late map[string]setting.Version
+}
+
+func (e *elsewhere) Current(key string) (setting.Version, bool) {
+	if v, ok := e.late[key]; ok {
+		return v, true
+	}
+	return e.memory.Current(key)
+}
+
+func TestKeeper_RevokesWhatWasChangedOnAnotherNode(t *testing.T) {
+	tests := []struct {
+		name   string
+		change func(v setting.Version) setting.Version
+		want   error
+	}{
+		{"once more, though it has another version by now", func(v setting.Version) setting.Version { v.Number += 3; return v }, nil},
+		{"and says so when it was revoked there", func(v setting.Version) setting.Version { v.Number++; v.Value = nil; return v }, ErrUnknown},
+		{"and says so when it never reached the store", func(v setting.Version) setting.Version { return setting.Version{Key: v.Key} }, ErrUnknown},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			settings, now := &elsewhere{memory: newMemory(), late: map[string]setting.Version{}}, start
+			k := newKeeper(settings, &now)
+			made, _, err := k.Create(t.Context(), "x", Viewer, time.Time{}, "anna")
+			if err != nil {
+				t.Fatal(err)
+			}
+			key := Key(made.ID)
+			settings.late[key] = settings.all[key]
+			settings.all[key] = tt.change(settings.all[key])
+			if _, err := k.Revoke(t.Context(), made.ID, "anna", "x"); !errors.Is(err, tt.want) {
+				t.Errorf("%v, want %v", err, tt.want)
+			}
+			if v := settings.all[key]; v.Value != nil {
+				t.Errorf("it is still there: %+v", v)
+			}
+		})
 	}
 }
 
@@ -167,7 +212,13 @@ func TestKeeper_TakesNoTokenThatItCannotRead(t *testing.T) {
 		t.Fatal(err)
 	}
 	v := settings.all[Key(made.ID)]
-	for _, damage := range []string{`{}`, `null`, `[]`, `x`, strings.Replace(string(v.Value), `"hash":"`, `"hash":"0`, 1), strings.Replace(string(v.Value), `"admin"`, `"root"`, 1)} {
+	good := string(v.Value)
+	for _, damage := range []string{
+		`{}`, `null`, `[]`, `x`, good + `{}`, good + `x`, strings.Replace(good, `"name"`, `"role":"admin","name"`, 1),
+		strings.Replace(good, `"role":"admin"`, `"role":"viewer","role":"admin"`, 1), strings.Replace(good, `"role"`, `"Role"`, 1),
+		strings.Replace(good, `"role":"admin"`, `"role":"viewer","ROLE":"admin"`, 1), strings.Replace(good, `"by"`, `"more":1,"by"`, 1),
+		strings.Replace(string(v.Value), `"hash":"`, `"hash":"0`, 1), strings.Replace(string(v.Value), `"admin"`, `"root"`, 1),
+	} {
 		v.Value = json.RawMessage(damage)
 		settings.all[Key(made.ID)] = v
 		if got, err := k.Verify(secret); !errors.Is(err, ErrUnknown) || k.Valid(made.ID) || len(k.List()) != 0 {

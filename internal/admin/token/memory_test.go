@@ -48,10 +48,8 @@ func (m *memory) Put(_ context.Context, c setting.Change) (setting.Result, error
 	if m.fails != nil {
 		return setting.Result{}, m.fails
 	}
-	if c.Value != nil {
-		if err := Check(c.Key, c.Value); err != nil {
-			return setting.Result{}, err
-		}
+	if err := Check(c.Key, c.Value); err != nil {
+		return setting.Result{}, err
 	}
 	if v := m.all[c.Key]; v.Number != c.Based {
 		return setting.Result{}, &setting.ConflictError{Current: v}

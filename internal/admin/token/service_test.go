@@ -1,7 +1,6 @@
 package token
 
 import (
-	"encoding/json"
 	"errors"
 	"log/slog"
 	"testing"
@@ -21,12 +20,7 @@ func begin(t *testing.T, dir string) (*setting.Service, *Keeper) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := setting.New(setting.Options{Store: st, Dir: dir, Node: "door-1", Log: log, Check: func(key string, value json.RawMessage) error {
-		if value == nil {
-			return nil
-		}
-		return Check(key, value)
-	}})
+	s, err := setting.New(setting.Options{Store: st, Dir: dir, Node: "door-1", Log: log, Check: Check})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -54,7 +48,7 @@ func TestTokensOutliveARestart(t *testing.T) {
 		if revoked, revokedSecret, err = k.Create(t.Context(), "laptop", Admin, time.Time{}, "anna"); err != nil {
 			t.Fatal(err)
 		}
-		if err := k.Revoke(t.Context(), revoked.ID, "bert", "lost"); err != nil {
+		if _, err := k.Revoke(t.Context(), revoked.ID, "bert", "lost"); err != nil {
 			t.Fatal(err)
 		}
 		history, whole, err := s.History(t.Context(), Key(revoked.ID), 0, 10)

@@ -12,6 +12,9 @@ var (
 	// ErrNotKept says that neither the store nor the journal could take a change;
 	// nothing was changed.
 	ErrNotKept = errors.New("the change could not be kept, so it was not made")
+	// ErrUnsure says that the store did not say in time whether it took a change, and
+	// that the journal could not take it. It may have been made.
+	ErrUnsure = errors.New("whether the change was made is not known; look at the setting's history before trying again")
 	// ErrUnknownDue says that no change with this id waits or waited lately.
 	ErrUnknownDue = errors.New("no change with this id waits")
 	// ErrSettled says that a change does not wait any more.
@@ -21,6 +24,9 @@ var (
 	// ErrTooManyDue says that too many changes wait for their time.
 	ErrTooManyDue = errors.New("too many changes wait for their time; cancel some")
 )
+
+// errTooManyKeys says that a node knows as many settings as it can.
+var errTooManyKeys = &InvalidError{Field: "key", Message: fmt.Sprintf("there are %d settings already, those that were reset included, and no more are kept", maxKeys)}
 
 // ConflictError says that a change was based on a version that is not the current
 // one.
@@ -51,7 +57,7 @@ func (e *ValueError) Error() string { return e.Message }
 
 // InvalidError says what is wrong with a change, apart from its value.
 type InvalidError struct {
-	Field   string // "actor", "reason", "revert_after", "at", "value"
+	Field   string // "key", "actor", "reason", "revert_after", "at", "value", "how"
 	Message string
 }
 

@@ -1,8 +1,6 @@
 package setting
 
 import (
-	"bytes"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -13,8 +11,6 @@ import (
 	"path/filepath"
 	"slices"
 	"time"
-
-	"github.com/evergate/evergate/internal/cluster/store"
 )
 
 // LastGoodName is the last-good file's name in data_dir.
@@ -25,16 +21,23 @@ const lastGoodFormat = 1
 
 // lastGood is the settings as last seen in the store, on this node's disk: enough
 // to start and to serve without the store, and to give a store that lost its last
-// commits what it lost. The file is one line with the CRC-32 of the rest, then JSON.
+// commits what it lost.
 type lastGood struct {
-	Format   int            `json:"format"`
-	Node     string         `json:"node"`
-	Written  time.Time      `json:"written"`
-	Identity store.Identity `json:"identity"`
-	Rev      int64          `json:"rev"`
-	Current  []Version      `json:"current"` // by key
-	Recent   []Version      `json:"recent"`  // in the order of commit
-	Dues     []Due          `json:"dues"`
+	Node    string    `json:"node"`
+	Written time.Time `json:"written"`
+	Store   string    `json:"store"`
+	Rev     int64     `json:"rev"`
+	Given   int64     `json:"journal_given"`
+	Current []Version `json:"current"` // by key
+	Recent  []Version `json:"recent"`  // in the order of commit; the last one has Rev
+	Dues    []Due     `json:"due"`     // by id
+}
+
+// sealed is the form of the file: Sum is the CRC-32 of the bytes of Settings.
+type sealed struct {
+	Format   int             `json:"format"`
+	Sum      uint32          `json:"crc32"`
+	Settings json.RawMessage `json:"settings"`
 }
 
 // errDamaged says that the last-good file is no such file.
@@ -42,7 +45,8 @@ var errDamaged = errors.New("the file is damaged")
 
 // snapshot is what b knows of the store. What is in the journal stays there.
 func (b *book) snapshot(node string, now time.Time) *lastGood {
-	g := &lastGood{Format: lastGoodFormat, Node: node, Written: now, Identity: b.identity, Rev: b.rev, Recent: slices.Clone(b.recent)}
+	rev, _ := b.mark()
+	g := &lastGood{Node: node, Written: millis(now), Store: b.store, Rev: rev, Given: b.given, Recent: slices.Clone(b.recent)}
 	for _, key := range slices.Sorted(maps.Keys(b.known)) {
 		g.Current = append(g.Current, b.known[key])
 	}
@@ -55,22 +59,24 @@ func (b *book) snapshot(node string, now time.Time) *lastGood {
 // restore makes a book of the file.
 func (g *lastGood) restore() *book {
 	b := newBook()
-	b.identity, b.rev, b.recent = g.Identity, g.Rev, g.Recent
+	b.store, b.given, b.recent = g.Store, g.Given, g.Recent
 	for _, v := range g.Current {
 		b.known[v.Key] = v
 	}
-	b.replaceDues(g.Dues)
+	b.setDues(g.Dues)
 	return b
 }
 
 // write puts g in the place of the file in dir.
 func (g *lastGood) write(dir string) error {
-	text, err := json.MarshalIndent(g, "", "  ")
-	if err != nil {
-		return fmt.Errorf("write the last-good settings: %w", err)
+	text, err := encode(g)
+	if err == nil {
+		text, err = encode(sealed{Format: lastGoodFormat, Sum: crc32.ChecksumIEEE(text), Settings: text})
 	}
-	content := fmt.Appendf(nil, "%08x\n%s\n", crc32.ChecksumIEEE(text), text)
-	if err := replaceFile(filepath.Join(dir, LastGoodName), content); err != nil {
+	if err == nil {
+		err = replaceFile(filepath.Join(dir, LastGoodName), append(text, '\n'))
+	}
+	if err != nil {
 		return fmt.Errorf("write the last-good settings: %w", err)
 	}
 	return nil
@@ -91,25 +97,21 @@ func readLastGood(dir string) (*lastGood, error) {
 }
 
 func parseLastGood(content []byte) (*lastGood, error) {
-	sum, text, found := bytes.Cut(content, []byte("\n"))
-	want, err := hex.DecodeString(string(sum))
-	text = bytes.TrimSuffix(text, []byte("\n"))
-	if !found || err != nil || len(want) != 4 || !bytes.Equal(want, checksum(text)) {
-		return nil, errDamaged
-	}
-	g := new(lastGood)
-	if err := json.Unmarshal(text, g); err != nil {
+	var file sealed
+	if err := json.Unmarshal(content, &file); err != nil {
 		return nil, fmt.Errorf("%w: %w", errDamaged, err)
 	}
-	if g.Format != lastGoodFormat {
-		return nil, fmt.Errorf("%w: its format is %d, and this Evergate reads %d", errDamaged, g.Format, lastGoodFormat)
+	if file.Format != lastGoodFormat {
+		return nil, fmt.Errorf("%w: its format is %d, and this Evergate reads %d", errDamaged, file.Format, lastGoodFormat)
+	}
+	if crc32.ChecksumIEEE(file.Settings) != file.Sum {
+		return nil, fmt.Errorf("%w: its checksum is wrong", errDamaged)
+	}
+	g := new(lastGood)
+	if err := json.Unmarshal(file.Settings, g); err != nil {
+		return nil, fmt.Errorf("%w: %w", errDamaged, err)
 	}
 	return g, nil
-}
-
-func checksum(text []byte) []byte {
-	sum := crc32.ChecksumIEEE(text)
-	return []byte{byte(sum >> 24), byte(sum >> 16), byte(sum >> 8), byte(sum)}
 }
 
 // missing reports whether err says that there is no file yet.

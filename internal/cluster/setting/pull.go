@@ -2,168 +2,197 @@ package setting
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"time"
 
 	"github.com/evergate/evergate/internal/cluster/store"
 )
 
-// position is what a node has seen of a store.
-type position struct {
-	identity store.Identity // zero: nothing yet
-	rev      int64
-}
+// pullAtOnce is how many new versions are taken over one by one. Of more than that,
+// as after a long sleep, the last ones and what is current are read.
+const pullAtOnce = keptVersions
 
-func (s *Service) position() position {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return position{s.book.identity, s.book.rev}
-}
-
-// next takes the number of a change in the store that p was seen in; errNotMine if
-// this is another one, or one that lost what p has seen.
-func (p position) next(tx *store.Tx) (int64, error) {
-	if p.identity.Store != "" {
-		var found string
-		if err := tx.QueryRow(`SELECT id FROM store_identity WHERE one = 1`).Scan(&found); err != nil {
-			return 0, err
-		}
-		if found != p.identity.Store {
-			return 0, errNotMine
-		}
-	}
-	rev, err := nextRev(tx, 0)
-	if err == nil && rev <= p.rev {
-		err = errNotMine
-	}
-	return rev, err
-}
+// errForked says that the store does not have the last change that this node saw in
+// one, at its place.
+var errForked = errors.New("the store does not have what this node has seen")
 
 // news is what one look at the store found.
 type news struct {
-	identity  store.Identity
-	head      int64
-	whole     bool // versions is everything that is current, and the last ones of all
-	versions  []Version
-	current   []Version // with whole only
-	dues      []Due
-	confirmed confirmation // of a store that took the place of another; zero: none
+	store    string
+	head     int64
+	whole    bool      // current is everything, in place of what was known
+	current  []Version // by key; with whole only
+	versions []Version // new ones, or with whole the last ones, in the order of commit
+	dues     []Due
+	dueNews  bool  // they are not what was known
+	lostDues []Due // what was known of due changes and the store lost
 }
 
-// pull takes over what is new in the store. errNotMine means that the store is
-// another one than it was, and waits for Confirm.
+// pull takes over what is new in the store, after giving back what it lost. errNotMine
+// means that it is another one than it was, and waits for Confirm.
 func (s *Service) pull(ctx context.Context) error {
-	s.pulling.Lock()
-	defer s.pulling.Unlock()
+	ctx, cancel := context.WithTimeout(ctx, pullLimit)
+	defer cancel()
+	if err := s.pulling.lock(ctx); err != nil {
+		return err
+	}
+	defer s.pulling.unlock()
 	return s.pullLocked(ctx)
 }
 
 func (s *Service) pullLocked(ctx context.Context) error {
-	known := s.position()
-	found, err := s.look(ctx, known)
+	n, err := s.look(ctx, false)
+	if errors.Is(err, errForked) {
+		return s.heal(ctx)
+	}
 	if err != nil {
 		return err
 	}
-	switch {
-	case known.identity.Store == "":
-		s.adopt(found)
-	case found.identity.Store != known.identity.Store:
-		if found.confirmed.Was == known.identity.Store {
-			return s.followConfirmed(ctx, found.confirmed)
+	if len(n.lostDues) > 0 {
+		if err := s.write(ctx, func(l *ledger) error { return l.enterKnown(n.lostDues) }); err != nil {
+			return fmt.Errorf("give the store back what waits for its time: %w", err)
 		}
-		s.noteDoubt(fmt.Sprintf("this node knows %d changes of store %s, and now there is store %s with %d changes",
-			known.rev, known.identity.Store, found.identity.Store, found.head))
-		return errNotMine
-	case found.head < known.rev || found.identity.Timeline != known.identity.Timeline:
-		// A failover lost the last commits, perhaps: this node still has them.
-		if err := s.push(ctx, false); err != nil {
+		s.log.Warn("the store had lost what this node knows of changes that wait for their time; it got that back", "changes", len(n.lostDues))
+		if n, err = s.look(ctx, false); err != nil {
 			return err
 		}
-		s.log.Warn("the store was behind what this node has seen; what it lacks was written into it again",
-			"store_had", found.head, "node_had", known.rev, "timeline", found.identity.Timeline)
-		if found, err = s.look(ctx, position{}); err != nil {
-			return err
-		}
-		s.adopt(found)
-	case found.head > known.rev:
-		s.apply(func(b *book) []Version {
-			changed := b.take(found.versions)
-			b.rev = max(b.rev, found.head)
-			b.replaceDues(found.dues)
-			return changed
-		})
 	}
+	s.takeNews(n)
 	s.noteDoubt("")
 	return nil
 }
 
-// look reads what is new after known; everything for the zero position.
-func (s *Service) look(ctx context.Context, known position) (n news, err error) {
-	if n.identity, err = s.o.Store.Identity(ctx); err != nil {
-		return n, err
+// adopt takes the store as the truth: what it does not have is gone. The caller holds
+// pulling.
+func (s *Service) adopt(ctx context.Context) error {
+	n, err := s.look(ctx, true)
+	if err != nil {
+		return err
 	}
-	err = s.o.Store.Read(ctx, func(tx *store.Tx) (err error) {
-		if n.head, err = headOf(tx); err != nil {
+	s.takeNews(n)
+	s.noteDoubt("")
+	return nil
+}
+
+// look reads what is new, in one moment of the store; everything if whole or if
+// nothing is known yet.
+func (s *Service) look(ctx context.Context, whole bool) (news, error) {
+	s.mu.Lock()
+	rev, id := s.book.mark()
+	knownAs := s.book.store
+	s.mu.Unlock()
+	var n news
+	err := s.o.Store.Read(ctx, func(tx *store.Tx) (err error) {
+		n = news{}
+		var at string
+		if n.store, n.head, at, err = placeOf(tx, rev); err != nil {
 			return err
 		}
-		if known.identity.Store != "" && n.identity.Store != known.identity.Store {
-			n.confirmed, err = confirmedIn(tx)
-			return err
+		if !whole && at != id {
+			return errForked
 		}
-		if n.head == known.rev && known.identity.Store != "" {
-			return nil
-		}
-		n.whole = known.identity.Store == ""
+		n.whole = whole || n.head-rev > pullAtOnce || rev == 0 && n.store != knownAs
 		if n.whole {
 			if n.current, err = allCurrent(tx); err != nil {
 				return err
 			}
 			n.versions, err = latest(tx, keptVersions)
-		} else {
-			n.versions, err = since(tx, known.rev)
+		} else if n.head > rev {
+			n.versions, err = since(tx, rev)
 		}
 		if err != nil {
 			return err
 		}
-		n.dues, err = dues(tx)
+		if err := s.lookAtDues(tx, &n); err != nil || whole || n.store != knownAs {
+			return err
+		}
+		n.lostDues, err = s.lostDues(tx, n.dues)
 		return err
 	})
 	return n, err
 }
 
-// adopt takes the store as the truth: what it does not have is gone.
-func (s *Service) adopt(n news) {
-	s.apply(func(b *book) (changed []Version) {
-		before := b.all()
-		b.identity, b.rev, b.recent = n.identity, n.head, n.versions
-		clear(b.known)
-		for _, v := range n.current {
-			b.known[v.Key] = v
-		}
-		b.replaceDues(n.dues)
-		had := make(map[string]string, len(before))
-		for _, v := range before {
-			had[v.Key] = v.ID
-		}
-		for _, v := range b.all() {
-			if had[v.Key] != v.ID {
-				changed = append(changed, v)
-			}
-			delete(had, v.Key)
-		}
-		for key := range had {
-			changed = append(changed, Version{Key: key})
-		}
-		return changed
-	})
+// lookAtDues reads those that wait, and those settled lately where they may be others
+// than before.
+func (s *Service) lookAtDues(tx *store.Tx, n *news) (err error) {
+	if n.dues, err = waitingDues(tx); err != nil {
+		return err
+	}
+	last, err := settledLast(tx)
+	if err != nil || !n.whole && s.sameDues(n.dues, last) {
+		return err
+	}
+	settled, err := settledDues(tx)
+	n.dues, n.dueNews = append(n.dues, settled...), true
+	return err
 }
 
-// noteDoubt notes what is odd about the store, "" for nothing.
-func (s *Service) noteDoubt(doubt string) {
+// sameDues reports whether list is what the store was known to have waiting, and last
+// when one was settled last.
+func (s *Service) sameDues(list []Due, last time.Time) bool {
 	s.mu.Lock()
-	was := s.doubt
-	s.doubt = doubt
-	s.mu.Unlock()
-	if doubt != "" && was == "" {
-		s.log.Error("the store is another one than it was; it counts as lost until an operator confirms it (evergate store confirm)", "what", doubt)
+	defer s.mu.Unlock()
+	waiting, known := 0, time.Time{}
+	for _, d := range s.book.dues {
+		if d.State == Pending {
+			waiting++
+		} else if d.Settled.After(known) {
+			known = d.Settled
+		}
 	}
+	for _, d := range list {
+		if !d.same(s.book.dues[d.ID]) {
+			return false
+		}
+	}
+	return waiting == len(list) && known.Equal(last)
+}
+
+// lostDues returns what this node knows of due changes and a store with waiting has
+// lost: rows are never deleted, and nothing waits again.
+func (s *Service) lostDues(tx *store.Tx, waiting []Due) (lost []Due, err error) {
+	has := make(map[string]bool, len(waiting))
+	for _, d := range waiting {
+		has[d.ID] = d.State == Pending
+	}
+	s.mu.Lock()
+	var odd []Due
+	for id, d := range s.book.dues {
+		if has[id] != (d.State == Pending) {
+			odd = append(odd, d)
+		}
+	}
+	s.mu.Unlock()
+	for _, d := range odd {
+		known := true
+		if d.State == Pending {
+			if _, known, err = dueOf(tx, d.ID); err != nil {
+				return nil, err
+			}
+		}
+		if !known || d.State != Pending {
+			lost = append(lost, d)
+		}
+	}
+	return lost, nil
+}
+
+// takeNews makes what was found what this node knows and acts on. The caller holds
+// pulling.
+func (s *Service) takeNews(n news) {
+	if s.position().store == n.store && !n.whole && len(n.versions) == 0 && !n.dueNews {
+		return
+	}
+	s.apply(func(b *book) []Version {
+		if n.whole {
+			return b.replace(n)
+		}
+		b.store = n.store
+		if n.dueNews {
+			b.setDues(n.dues)
+		}
+		return b.take(n.versions)
+	})
+	s.saver.ask()
 }

@@ -3,31 +3,34 @@ package setting
 import (
 	"context"
 	"errors"
-	"fmt"
-	"os"
-	"path/filepath"
 	"sync"
 	"time"
+
+	"github.com/evergate/evergate/internal/clock"
 )
 
-// saver writes the last-good file: after each change, several changes at once
-// where they come faster than the disk. Its methods are safe for concurrent use.
-type saver struct {
-	service *Service
-	asked   chan struct{}
+// errLate says that a save took longer than somebody would wait.
+var errLate = errors.New("the last-good settings are not on the disk yet")
 
-	writing sync.Mutex // one at a time
+// saver writes the last-good file when it is asked to: once for all who asked while
+// it wrote. Its methods are safe for concurrent use.
+type saver struct {
+	write func() error
+	pause time.Duration // before a write, for more to come
+
+	asked chan struct{}
+	turn  sync.Mutex // one write at a time
 
 	mu      sync.Mutex // guards the fields below
 	wanted  int64      // how often a save was asked for
-	saved   int64      // of those, what is on the disk
+	tried   int64      // of those, what the last try covered
 	again   chan struct{}
-	err     error     // of the last write
+	err     error     // of the last try
 	written time.Time // the last good one
 }
 
-func newSaver(s *Service) *saver {
-	return &saver{service: s, asked: make(chan struct{}, 1), again: make(chan struct{})}
+func newSaver(write func() error, pause time.Duration) *saver {
+	return &saver{write: write, pause: pause, asked: make(chan struct{}, 1), again: make(chan struct{})}
 }
 
 // ask has the file written soon.
@@ -41,24 +44,26 @@ func (w *saver) ask() {
 	}
 }
 
-// wait waits until everything that was asked for until now is on the disk, or
-// could not be written, limit at most.
-func (w *saver) wait(limit time.Duration) {
+// wait returns when everything that was asked for until now is on the disk, with the
+// error of that try, or errLate after limit.
+func (w *saver) wait(limit time.Duration) error {
 	timer := time.NewTimer(limit)
 	defer timer.Stop()
 	w.mu.Lock()
+	defer w.mu.Unlock()
 	until := w.wanted
-	for w.saved < until && w.err == nil {
+	for w.tried < until {
 		again := w.again
 		w.mu.Unlock()
 		select {
 		case <-again:
+			w.mu.Lock()
 		case <-timer.C:
-			return
+			w.mu.Lock()
+			return errLate
 		}
-		w.mu.Lock()
 	}
-	w.mu.Unlock()
+	return w.err
 }
 
 // run writes when it is asked to, and tries again a second after a failure.
@@ -72,51 +77,42 @@ func (w *saver) run(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-w.asked:
+			clock.Sleep(ctx, w.pause)
 		case <-retry:
 		}
 		w.save()
 	}
 }
 
-// save writes the file.
+// save writes the file now.
 func (w *saver) save() {
-	w.writing.Lock()
-	defer w.writing.Unlock()
+	w.turn.Lock()
+	defer w.turn.Unlock()
 	w.mu.Lock()
 	until := w.wanted
 	w.mu.Unlock()
-	s := w.service
-	now := s.o.Clock.Now()
-	s.mu.Lock()
-	good := s.book.snapshot(s.o.Node, now)
-	s.mu.Unlock()
-	err := good.write(s.o.Dir)
+	err := w.write()
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if err != nil && w.err == nil {
-		s.log.Error("the settings on this node's disk are not up to date", "error", err)
-	}
-	w.err = err
+	w.tried, w.err = until, err
 	if err == nil {
-		w.saved, w.written = until, now
+		w.written = time.Now()
 	}
 	close(w.again)
 	w.again = make(chan struct{})
 }
 
-// state returns when the file was written last, and why it is not up to date.
+// behind reports whether something was asked for that is not on the disk.
+func (w *saver) behind() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.err != nil || w.tried < w.wanted
+}
+
+// state returns when the file was written last, zero: not yet; and why it is not up
+// to date.
 func (w *saver) state() (written time.Time, err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.written, w.err
-}
-
-// putAside keeps a damaged last-good file under another name, for whoever wants to
-// look into it. Only the last one is kept.
-func putAside(dir string, now time.Time) (as string, err error) {
-	as = filepath.Join(dir, LastGoodName+".damaged")
-	if err := os.Rename(filepath.Join(dir, LastGoodName), as); err != nil {
-		return "", fmt.Errorf("put it aside: %w", err)
-	}
-	return as, errors.Join(os.Chtimes(as, now, now))
 }

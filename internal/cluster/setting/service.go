@@ -3,9 +3,9 @@ package setting
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
-	"math/rand/v2"
 	"sync"
 	"time"
 
@@ -18,15 +18,6 @@ import (
 // Channel is notified when a setting was changed, for Store.Listen.
 const Channel = "setting"
 
-// The times of a service.
-const (
-	putLimit    = 750 * time.Millisecond // for the store to take a change, then it goes into the journal
-	pullLimit   = 2 * time.Second
-	replayLimit = 10 * time.Second
-	pollEvery   = time.Second // +-20 %
-	savedLimit  = 2 * time.Second
-)
-
 // Store is the part of the cluster's store that settings need. *store.Store is one.
 type Store interface {
 	// Write runs fn in a transaction, perhaps more than once, and returns when it is
@@ -36,8 +27,6 @@ type Store interface {
 	Read(ctx context.Context, fn func(*store.Tx) error) error
 	// Listen returns a channel that may be ready after Tx.Notify, until stop.
 	Listen(channel string) (wake <-chan struct{}, stop func())
-	// Identity asks which store it is.
-	Identity(ctx context.Context) (store.Identity, error)
 	State() store.State
 	// Changed is closed when State changes next.
 	Changed() <-chan struct{}
@@ -52,12 +41,18 @@ type Options struct {
 	Log   *slog.Logger // nil: slog.Default()
 
 	// Check says what is wrong with a value for a key; nil stands for a reset. Its errors
-	// reach the caller of Put as they are.
+	// reach the caller of Put as they are. nil: every key and value is good.
 	Check func(key string, value json.RawMessage) error
 
+	// Final reports whether a reset of a key is for good: such a reset outlives the
+	// word that the store is right as it is (Confirm with Accept), even if the store
+	// is from before it. nil: no key's.
+	Final func(key string) bool
+
 	// Apply makes this process act on versions. It is called by one goroutine at a
-	// time, with versions in the order in which they came into force; Start calls it with
-	// all. A version with a nil Value is a reset, one with Number 0 a key that is gone.
+	// time, with versions in the order in which they came into force; Start calls it first,
+	// with all. A version with a nil Value is a reset, one with Number 0 a key that is
+	// gone. The answer to a change waits for it. It must not change settings.
 	Apply func(versions []Version)
 
 	Registerer prometheus.Registerer // nil: metrics are not shown
@@ -71,58 +66,106 @@ type Service struct {
 	journal *journal
 	saver   *saver
 	metrics *metrics
+	damaged int // lines of the journal that New could not read
 
-	turn     sync.Mutex // held by whoever appends to the journal or empties it
-	pulling  sync.Mutex // held by whoever reads what is new in the store
+	// Locks, in the order in which they are taken.
+	turn     sync.Mutex // held by whoever writes the journal, fsync included
+	pulling  gate       // held by whoever takes over what is new in the store
 	applying sync.Mutex // held from the change of book until Apply has returned
 
 	mu       sync.Mutex // guards the fields below; never held while waiting for a disk
 	book     *book
 	away     error     // why the store was not to be had the last time; nil: it was
-	awayAt   time.Time // since when
+	since    time.Time // of the last change of that
 	doubt    string    // what is odd about the store that came back; "": nothing
+	started  bool      // Apply is called
 	watchers map[*Watcher]struct{}
+	wishes   []*wish // for the journal, not written yet
 
 	nudge   chan struct{} // wakes follow
 	cancel  context.CancelFunc
 	running sync.WaitGroup
 }
 
-// New reads the last-good file and the journal in o.Dir. It needs no store. A
-// damaged last-good file is put aside, and that is logged: the store has everything.
+// gate is a mutex for which somebody can wait for a limited time.
+type gate chan struct{}
+
+func (g gate) lock(ctx context.Context) error {
+	select {
+	case g <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (g gate) unlock() { <-g }
+
+// New reads the last-good file and the journal in o.Dir. It needs no store. What is
+// damaged of them is kept aside and logged.
 func New(o Options) (*Service, error) {
+	if o.Store == nil || o.Dir == "" {
+		return nil, errors.New("open the settings: they need a store and a folder")
+	}
 	if o.Log == nil {
 		o.Log = slog.Default()
 	}
 	if o.Check == nil {
 		o.Check = func(string, json.RawMessage) error { return nil }
 	}
+	if o.Final == nil {
+		o.Final = func(string) bool { return false }
+	}
 	if o.Apply == nil {
 		o.Apply = func([]Version) {}
 	}
-	s := &Service{o: o, log: o.Log, book: newBook(), watchers: make(map[*Watcher]struct{}), nudge: make(chan struct{}, 1)}
-	good, err := readLastGood(o.Dir)
-	switch {
-	case err == nil:
-		s.book = good.restore()
-	case !missing(err):
-		aside, moved := putAside(o.Dir, o.Clock.Now())
-		s.log.Error("the last-good settings cannot be used; the store has them too, so nothing is lost if it answers",
-			"error", err, "kept_as", aside, "move_error", moved)
+	s := &Service{
+		o: o, log: o.Log, pulling: make(gate, 1), away: errNotAsked, since: o.Clock.Now(),
+		watchers: make(map[*Watcher]struct{}), nudge: make(chan struct{}, 1),
 	}
-	j, entries, damaged, err := openJournal(o.Dir)
-	if err != nil {
-		return nil, err
+	sweep(o.Dir)
+	s.book = s.readLastGood()
+	s.readJournal()
+	pause := time.Duration(0)
+	if o.Store.State().Local {
+		pause = localPause
 	}
-	if damaged > 0 {
-		s.log.Error("lines of the journal of settings are damaged and were left out", "file", j.path, "lines", damaged)
-	}
-	s.journal, s.book.journal = j, entries
-	s.saver = newSaver(s)
+	s.saver = newSaver(s.saveLastGood, pause)
+	var err error
 	if s.metrics, err = newMetrics(s, o.Registerer); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("open the settings: %w", err)
 	}
 	return s, nil
+}
+
+// readLastGood returns what the last-good file says, or an empty book.
+func (s *Service) readLastGood() *book {
+	good, err := readLastGood(s.o.Dir)
+	if err == nil {
+		return good.restore()
+	}
+	if !missing(err) {
+		as, aside := keepAside(s.o.Dir, LastGoodName, "damaged")
+		s.log.Error("the last-good settings cannot be used; the store has them too, so nothing is lost if it answers",
+			"error", err, "kept_as", as, "keep_error", aside)
+	}
+	return newBook()
+}
+
+// readJournal puts what the journal has, and the store has not, on top of the book.
+func (s *Service) readJournal() {
+	j, entries, damaged, err := openJournal(s.o.Dir)
+	s.journal, s.damaged = j, damaged
+	if err != nil || damaged > 0 {
+		as, aside := keepAside(s.o.Dir, JournalName, "damaged")
+		s.log.Error("the journal of settings is damaged; what can be read of it counts", "error", err, "damaged_lines", damaged,
+			"whole_lines", len(entries), "kept_as", as, "keep_error", aside)
+	}
+	for _, e := range entries {
+		if e.Seq > s.book.given {
+			s.book.journal = append(s.book.journal, e)
+		}
+	}
 }
 
 // Start reads the store, waiting for it 2 s at most, applies what is in force, and
@@ -133,6 +176,7 @@ func (s *Service) Start(ctx context.Context) {
 	done()
 	s.applying.Lock()
 	s.mu.Lock()
+	s.started = true
 	all := s.book.all()
 	s.mu.Unlock()
 	s.o.Apply(all)
@@ -145,91 +189,18 @@ func (s *Service) Start(ctx context.Context) {
 }
 
 // Stop ends what Start began and writes the last-good file a last time. Stopping
-// twice, or without a start, does no harm.
+// twice, or without a start, does no harm. Changes made later are kept, in the
+// journal or the store.
 func (s *Service) Stop() {
 	if s.cancel != nil {
 		s.cancel()
 		s.running.Wait()
 		s.cancel = nil
-		s.saver.save()
+		if s.saver.behind() {
+			s.saver.save()
+		}
 	}
 	s.journal.close()
-}
-
-// follow keeps this node up to date: it asks the store again and again, which is
-// the truth, and sooner when it is woken, which is a hint.
-func (s *Service) follow(ctx context.Context) {
-	wake, stop := s.o.Store.Listen(Channel)
-	defer stop()
-	for {
-		changed := s.o.Store.Changed()
-		timer := time.NewTimer(pollEvery*8/10 + rand.N(pollEvery*4/10))
-		select {
-		case <-ctx.Done():
-			timer.Stop()
-			return
-		case <-timer.C:
-		case <-wake:
-		case <-changed:
-		case <-s.nudge:
-		}
-		timer.Stop()
-		s.round(ctx)
-	}
-}
-
-// round does once what there is to do: take over what is new in the store, give it
-// what the journal has, or act without it.
-func (s *Service) round(ctx context.Context) {
-	err := s.reach(ctx)
-	s.noteAway(err)
-	if err != nil {
-		s.settleHere()
-	}
-}
-
-// reach pulls and replays.
-func (s *Service) reach(ctx context.Context) error {
-	if state := s.o.Store.State(); state.Lost {
-		if state.Err != nil {
-			return state.Err
-		}
-		return store.ErrUnavailable
-	}
-	limited, cancel := context.WithTimeout(ctx, pullLimit)
-	defer cancel()
-	if err := s.pull(limited); err != nil {
-		return err
-	}
-	return s.replay(ctx)
-}
-
-// noteAway notes whether the store was to be had.
-func (s *Service) noteAway(err error) {
-	s.mu.Lock()
-	was := s.away
-	if (err == nil) != (was == nil) {
-		s.awayAt = s.o.Clock.Now()
-	}
-	s.away = err
-	s.mu.Unlock()
-	switch {
-	case err != nil && was == nil:
-		s.log.Warn("the store of the settings is lost; changes are kept in this node's journal until it is back", "error", err)
-	case err == nil && was != nil:
-		s.log.Info("the store of the settings is back")
-	}
-}
-
-// inStore reports whether a change goes to the store: it was there the last time,
-// and nothing waits in the journal that must reach it first.
-func (s *Service) inStore() bool {
-	if s.o.Store.State().Lost {
-		return false
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.away == nil && s.doubt == "" && len(s.book.journal) == 0
 }
 
 // apply changes the book and makes the process act on what is in force after it.
@@ -242,11 +213,24 @@ func (s *Service) apply(change func(b *book) []Version) {
 	for w := range s.watchers {
 		w.offer(changed)
 	}
+	started := s.started
 	s.mu.Unlock()
-	if len(changed) > 0 {
+	if len(changed) > 0 && started {
 		s.o.Apply(changed)
 	}
-	s.saver.ask()
+}
+
+// saveLastGood writes the last-good file. It is for the saver.
+func (s *Service) saveLastGood() error {
+	s.mu.Lock()
+	good := s.book.snapshot(s.o.Node, s.o.Clock.Now())
+	s.mu.Unlock()
+	_, before := s.saver.state()
+	err := good.write(s.o.Dir)
+	if err != nil && before == nil {
+		s.log.Error("the settings on this node's disk are not up to date; without the store a restart would begin with older ones", "error", err)
+	}
+	return err
 }
 
 // Current returns the version of key in force. ok is false if it was never set.
@@ -270,47 +254,4 @@ func (s *Service) Dues() []Due {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.book.allDues()
-}
-
-// History returns at most limit versions of key with numbers below before, the
-// last one first; before 0 is from the last one. whole is false when the store is
-// lost and only what this node remembers is there.
-func (s *Service) History(ctx context.Context, key string, before int64, limit int) (list []Version, whole bool, err error) {
-	if before <= 0 {
-		before = 1 << 62
-	}
-	s.mu.Lock()
-	for i := len(s.book.journal) - 1; i >= 0 && len(list) < limit; i-- {
-		if v := s.book.journal[i].Version; v != nil && v.Key == key && v.Number < before {
-			list = append(list, *v)
-		}
-	}
-	sure := s.doubt == ""
-	s.mu.Unlock()
-	if len(list) > 0 {
-		before = list[len(list)-1].Number
-	}
-	limited, cancel := context.WithTimeout(ctx, putLimit)
-	defer cancel()
-	var recorded []Version
-	if sure {
-		err = s.o.Store.Read(limited, func(tx *store.Tx) (err error) {
-			recorded, err = historyOf(tx, key, before, limit-len(list))
-			return err
-		})
-		if err == nil {
-			return append(list, recorded...), true, nil
-		}
-		if ctx.Err() == nil && limited.Err() == nil && !store.Lost(err) {
-			return nil, false, fmt.Errorf("read the history of %s: %w", key, err)
-		}
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for i := len(s.book.recent) - 1; i >= 0 && len(list) < limit; i-- {
-		if v := s.book.recent[i]; v.Key == key && v.Number < before {
-			list = append(list, v)
-		}
-	}
-	return list, false, nil
 }

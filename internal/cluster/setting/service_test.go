@@ -1,41 +1,17 @@
 package setting
 
 import (
-	"context"
-	"encoding/json"
 	"errors"
-	"io"
-	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/evergate/evergate/internal/cluster/store"
 )
-
-// openStore returns a real SQLite store in dir.
-func openStore(t *testing.T, dir string) *store.Store {
-	t.Helper()
-	st, err := store.Open(t.Context(), store.Options{Dir: dir, Log: slog.New(slog.NewTextHandler(io.Discard, nil))})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { st.Close() })
-	return st
-}
-
-// begin starts a service on st with its files in dir.
-func begin(t *testing.T, st Store, dir string, apply func([]Version)) *Service {
-	t.Helper()
-	s, err := New(Options{Store: st, Dir: dir, Node: "n1", Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Apply: apply})
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.Start(t.Context())
-	t.Cleanup(s.Stop)
-	return s
-}
-
-func value(text string) json.RawMessage { return json.RawMessage(text) }
 
 func TestService_AChangeActsBeforeItIsAcknowledgedAndOutlivesARestart(t *testing.T) {
 	dir := t.TempDir()
@@ -46,10 +22,7 @@ func TestService_AChangeActsBeforeItIsAcknowledgedAndOutlivesARestart(t *testing
 			acting[v.Key] = string(v.Value)
 		}
 	})
-	r, err := s.Put(t.Context(), Change{Key: "k", Value: value("1"), Actor: "ann", Reason: "because"})
-	if err != nil {
-		t.Fatal(err)
-	}
+	r := change(t, s, Change{Key: "k", Value: value(" 1 "), Reason: "because"})
 	if r.Stored != InStore || r.Version.Number != 1 || acting["k"] != "1" {
 		t.Fatalf("got %+v, acting on %q", r, acting["k"])
 	}
@@ -69,106 +42,196 @@ func TestService_AChangeActsBeforeItIsAcknowledgedAndOutlivesARestart(t *testing
 	}
 }
 
-func TestService_RevertsUnlessSomebodyChangedItSince(t *testing.T) {
+func TestService_StartAppliesEverythingFirst(t *testing.T) {
 	dir := t.TempDir()
-	s := begin(t, openStore(t, dir), dir, nil)
-	put := func(key, v string, based int64, revert time.Duration) {
-		t.Helper()
-		if _, err := s.Put(t.Context(), Change{Key: key, Value: value(v), Based: based, Actor: "ann", Reason: "r", RevertAfter: revert}); err != nil {
-			t.Fatal(err)
+	st := newWire(openStore(t, dir))
+	s := begin(t, st, dir, nil)
+	put(t, s, "a", "1")
+	change(t, s, Change{Key: "b", Value: value("2"), RevertAfter: time.Second})
+	s.Stop()
+
+	// The store is lost and the revert is over, so there is something to act on before
+	// the first call.
+	st.set(refuses)
+	var calls [][]string
+	h := newHands()
+	h.now = time.Now().Add(time.Hour)
+	beginWith(t, Options{Store: st, Dir: dir, Clock: h.clock(), Apply: func(vs []Version) {
+		var keys []string
+		for _, v := range vs {
+			keys = append(keys, v.Key+"="+string(v.Value))
 		}
+		calls = append(calls, keys)
+	}})
+	if len(calls) != 1 || !slices.Equal(calls[0], []string{"a=1", "b="}) {
+		t.Errorf("applied %v, want a=1 and b= at once", calls)
 	}
-	put("alone", "1", 0, 0)
-	put("alone", "2", 1, time.Second)
-	put("changed", "2", 0, time.Second)
-	put("changed", "3", 1, 0)
-	nofence := func(*store.Tx) error { return nil }
-	deadline := time.Now().Add(10 * time.Second)
-	for s.State().Due > 0 && time.Now().Before(deadline) {
-		if err := s.SettleDue(t.Context(), nofence); err != nil {
-			t.Fatal(err)
-		}
-		waitAWhile(t)
-	}
-	if v, _ := s.Current("alone"); string(v.Value) != "1" || v.Actor != Automatic || v.Number != 3 {
-		t.Errorf("alone: %+v", v)
-	}
-	if v, _ := s.Current("changed"); string(v.Value) != "3" {
-		t.Errorf("changed: %+v", v)
-	}
-	if skipped := s.State().Skipped; len(skipped) != 1 || skipped[0].Key != "changed" {
-		t.Errorf("skipped: %+v", skipped)
-	}
-}
-
-// waitAWhile lets another goroutine do something; the loop around it has a deadline.
-func waitAWhile(t *testing.T) {
-	t.Helper()
-	timer := time.NewTimer(10 * time.Millisecond)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-t.Context().Done():
-	}
-}
-
-// losable is a store that can be lost.
-type losable struct {
-	*store.Store
-	gone bool
-}
-
-func (l *losable) State() store.State {
-	s := l.Store.State()
-	if l.gone {
-		s.Lost, s.Err = true, store.ErrUnavailable
-	}
-	return s
-}
-
-func (l *losable) Write(ctx context.Context, fn func(*store.Tx) error) error {
-	if l.gone {
-		return store.ErrUnavailable
-	}
-	return l.Store.Write(ctx, fn)
-}
-
-func (l *losable) Read(ctx context.Context, fn func(*store.Tx) error) error {
-	if l.gone {
-		return store.ErrUnavailable
-	}
-	return l.Store.Read(ctx, fn)
 }
 
 func TestService_TurnsWithoutTheStoreAndTellsItLater(t *testing.T) {
 	dir := t.TempDir()
-	st := &losable{Store: openStore(t, dir)}
+	st := newWire(openStore(t, dir))
 	s := begin(t, st, dir, nil)
-	if _, err := s.Put(t.Context(), Change{Key: "k", Value: value("1"), Actor: "ann", Reason: "before"}); err != nil {
-		t.Fatal(err)
-	}
+	put(t, s, "k", "1")
 	s.Stop()
-	st.gone = true
+	st.set(refuses)
 
 	s = begin(t, st, dir, nil)
-	if v, _ := s.Current("k"); string(v.Value) != "1" {
-		t.Fatalf("from the last-good file: %+v", v)
+	holds(t, s, "k", "1") // from the last-good file (S1)
+	r := change(t, s, Change{Key: "k", Value: value("2"), Actor: "bob", Reason: "meanwhile"})
+	if r.Stored != InJournal || !r.Version.Provisional || r.Version.Number != 2 {
+		t.Fatalf("%+v", r)
 	}
-	r, err := s.Put(t.Context(), Change{Key: "k", Value: value("2"), Based: 1, Actor: "bob", Reason: "meanwhile"})
-	if err != nil || r.Stored != InJournal || !r.Version.Provisional || r.Version.Number != 2 {
-		t.Fatalf("%+v, %v", r, err)
-	}
-	s.Stop() // as good as a kill: the journal has it
 
-	s = begin(t, st, dir, nil)
-	if v, _ := s.Current("k"); string(v.Value) != "2" || !s.State().Lost || s.State().Journal != 1 {
-		t.Fatalf("from the journal: %+v, %+v", v, s.State())
+	again := begin(t, st, dir, nil) // as after a kill: s was not stopped
+	holds(t, again, "k", "2")
+	if !again.State().Lost || again.State().Journal != 1 {
+		t.Errorf("from the journal: %+v", again.State())
+	}
+	history, whole, err := again.History(t.Context(), "k", 0, 10)
+	if err != nil || whole || len(history) != 2 || !history[0].Provisional || history[1].Provisional {
+		t.Errorf("history without the store: %+v, whole %t, %v", history, whole, err)
 	}
 	s.Stop()
-	st.gone = false
+
+	st.set(passes)
+	wait(t, "the journal is empty", func() bool { return again.State().Journal == 0 && again.journal.isEmpty() })
+	history, whole, err = again.History(t.Context(), "k", 0, 10)
+	if err != nil || !whole || len(history) != 2 || history[0].Actor != "bob" || !history[0].At.Equal(r.Version.At) || history[0].Provisional {
+		t.Errorf("history %+v, whole %t, %v", history, whole, err)
+	}
+	if now, _ := again.Current("k"); now.Provisional || now.ID != r.Version.ID {
+		t.Errorf("in force: %+v", now)
+	}
+}
+
+func TestService_AStoreThatHangsOrErrsCostsLessThanASecond(t *testing.T) {
+	for m, name := range map[mode]string{hangs: "hangs", errs: "errs", refuses: "refuses", mute: "does it and does not say so"} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			st := newWire(openStore(t, dir))
+			s := begin(t, st, dir, nil)
+			put(t, s, "k", "1")
+			st.set(m)
+			began := time.Now()
+			r := put(t, s, "k", "2")
+			if took := time.Since(began); took > time.Second {
+				t.Errorf("took %s", took)
+			}
+			if r.Stored != InJournal {
+				t.Errorf("kept in %s", r.Stored)
+			}
+			began = time.Now()
+			put(t, s, "k", "3")
+			if took := time.Since(began); m != mute && took > 100*time.Millisecond {
+				t.Errorf("the second one took %s, though the store was known to be lost", took)
+			}
+			st.set(passes)
+			wait(t, "the store has it", func() bool { return s.State().Journal == 0 })
+			if got := past(t, s, "k"); !slices.Equal(got, []string{"1 ann", "2 ann", "3 ann"}) {
+				t.Errorf("history %v", got)
+			}
+		})
+	}
+}
+
+func TestService_OneOfManyWinsAndTheOthersLearnIt(t *testing.T) {
+	shared := openStore(t, t.TempDir())
+	nodes := []*Service{begin(t, shared, t.TempDir(), nil), begin(t, shared, t.TempDir(), nil)}
+	const writers, each = 8, 5
+	var group sync.WaitGroup
+	for w := range writers {
+		group.Go(func() {
+			s := nodes[w%2]
+			for range each {
+				for {
+					now, _ := s.Current("k")
+					_, err := s.Put(t.Context(), Change{Key: "k", Value: value("1"), Based: now.Number, Actor: "ann", Reason: "r"})
+					if err == nil {
+						break
+					}
+					var conflict *ConflictError
+					if !errors.As(err, &conflict) {
+						t.Error(err)
+						return
+					}
+				}
+			}
+		})
+	}
+	group.Wait()
+	for _, s := range nodes {
+		wait(t, "both have seen all", func() bool { now, _ := s.Current("k"); return now.Number == writers*each })
+	}
+	if got := past(t, nodes[0], "k"); len(got) != writers*each {
+		t.Errorf("%d versions, want %d", len(got), writers*each)
+	}
+}
+
+func TestService_AnotherNodeActsSoon(t *testing.T) {
+	shared := openStore(t, t.TempDir())
+	a, b := begin(t, shared, t.TempDir(), nil), begin(t, shared, t.TempDir(), nil)
+	put(t, a, "k", "1")
+	began := time.Now()
+	wait(t, "the other node has it", func() bool { _, ok := b.Current("k"); return ok })
+	if took := time.Since(began); took > time.Second {
+		t.Errorf("after %s", took)
+	}
+}
+
+func TestService_AFullDiskForLastGoodIsShownAndStopsNothing(t *testing.T) {
+	dir := t.TempDir()
+	st := openStore(t, t.TempDir())
+	s := begin(t, st, dir, nil)
+	put(t, s, "k", "1")
+	wait(t, "the first copy is written", func() bool { return !s.State().LastGood.IsZero() })
+	whole, err := os.ReadFile(filepath.Join(dir, LastGoodName))
+	must(t, err)
+
+	must(t, os.Rename(dir, dir+"-gone")) // no file can be made where it was
+	put(t, s, "k", "2")
+	wait(t, "the failure is shown", func() bool { return s.State().LastGoodError != nil })
+	must(t, os.Rename(dir+"-gone", dir))
+	kept, err := os.ReadFile(filepath.Join(dir, LastGoodName))
+	if err != nil || (!slices.Equal(kept, whole) && !strings.Contains(string(kept), `"value":2`)) {
+		t.Errorf("the old file is not whole: %v", err)
+	}
+	wait(t, "it is written when it can be", func() bool { return s.State().LastGoodError == nil })
+	left, _ := filepath.Glob(filepath.Join(dir, "*.new-*"))
+	if len(left) > 0 {
+		t.Errorf("left over: %v", left)
+	}
+}
+
+func TestService_ADamagedLastGoodFileIsKeptAsideAndTheStoreIsRead(t *testing.T) {
+	dir := t.TempDir()
+	st := openStore(t, dir)
+	s := begin(t, st, dir, nil)
+	put(t, s, "k", "1")
+	s.Stop()
+	path := filepath.Join(dir, LastGoodName)
+	content, err := os.ReadFile(path)
+	must(t, err)
+	must(t, os.WriteFile(path, content[:len(content)/2], 0o600))
 	s = begin(t, st, dir, nil)
-	history, whole, err := s.History(t.Context(), "k", 0, 10)
-	if err != nil || !whole || len(history) != 2 || history[0].Reason != "meanwhile" || !history[0].At.Equal(r.Version.At) || s.State().Journal != 0 {
-		t.Fatalf("history %+v, whole %t, %v, %+v", history, whole, err, s.State())
+	holds(t, s, "k", "1")
+	if kept, err := os.ReadFile(path + ".damaged"); err != nil || !slices.Equal(kept, content[:len(content)/2]) {
+		t.Errorf("kept aside: %d bytes, %v", len(kept), err)
+	}
+}
+
+func TestService_StopsTwiceAndWithoutAStart(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, Options{Store: openStore(t, dir), Dir: dir})
+	s.Stop()
+	s.Stop()
+}
+
+func TestNew_WantsAStoreAndAFolder(t *testing.T) {
+	if _, err := New(Options{Dir: t.TempDir()}); err == nil {
+		t.Error("no store")
+	}
+	if _, err := New(Options{Store: &store.Store{}}); err == nil {
+		t.Error("no folder")
 	}
 }

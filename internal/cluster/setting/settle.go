@@ -2,227 +2,113 @@ package setting
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
 	"github.com/evergate/evergate/internal/cluster/store"
 )
 
-// SettleDue makes the changes in the store whose time has come. It is for the one
-// node that has the lease of this job: fence makes the transaction one that
-// commits within its term or not at all. A change whose setting has another
+// SettleDue makes the changes in the store whose time has come. It is one round of a
+// job for the node that has its lease: fence (lease.Term.Fence) makes a transaction
+// one that commits within the term or not at all. A change whose setting has another
 // version by now is skipped, and says why.
 func (s *Service) SettleDue(ctx context.Context, fence func(*store.Tx) error) error {
 	s.mu.Lock()
-	waits, _ := s.book.pending(time.Time{})
-	sure := s.away == nil && s.doubt == ""
+	ready := s.away == nil && len(s.book.waiting()) > 0
 	s.mu.Unlock()
-	if waits == 0 || !sure {
+	if !ready {
 		return nil // without the store each node settles what it knows (settleHere)
 	}
-	var any bool
+	var due bool
 	err := s.o.Store.Read(ctx, func(tx *store.Tx) error {
-		list, err := overdue(tx, tx.Now())
-		any = len(list) > 0
+		list, err := overdueDues(tx, tx.Now(), 1)
+		due = len(list) > 0
 		return err
 	})
-	if err != nil || !any {
+	if err != nil || !due {
 		return err
 	}
-	known := s.position()
-	var made []string
-	err = s.o.Store.Write(ctx, func(tx *store.Tx) error {
-		made = nil
-		if err := fence(tx); err != nil {
+	var done []Due
+	err = s.write(ctx, func(l *ledger) error {
+		done = nil
+		if err := fence(l.tx); err != nil {
 			return err
 		}
-		if _, err := known.next(tx); err != nil {
-			return err
-		}
-		now := tx.Now()
-		list, err := overdue(tx, now)
+		list, err := overdueDues(l.tx, l.tx.Now(), batch)
 		if err != nil {
 			return err
 		}
 		for _, d := range list {
-			text, err := settleOne(tx, d, s.o.Node, now)
-			if err != nil {
-				return err
+			if d, err = l.settle(d); err != nil {
+				return fmt.Errorf("%s of %s: %w", d.Kind, d.Key, err)
 			}
-			made = append(made, text)
+			done = append(done, d)
 		}
-		tx.Notify(Channel)
 		return nil
 	})
 	if err != nil {
 		return fmt.Errorf("make the changes that are due: %w", err)
 	}
-	for _, text := range made {
-		s.log.Info("a change of a setting was due", "what", text)
+	for _, d := range done {
+		s.logSettled(d, InStore)
 	}
-	s.wake()
-	return nil
+	return s.pull(ctx)
 }
 
-// settleOne makes or skips one due change, and says in words which.
-func settleOne(tx *store.Tx, d Due, node string, now time.Time) (string, error) {
-	current, err := currentOf(tx, d.Key)
-	if err != nil {
-		return "", err
-	}
-	if current.Number != d.Based {
-		note := skippedFor(current)
-		_, err := settle(tx, d.ID, Skipped, now, note)
-		return fmt.Sprintf("%s: skipped, %s", d.Key, note), err
-	}
-	if _, err := settle(tx, d.ID, Done, now, ""); err != nil {
-		return "", err
-	}
-	v := d.version(current, node, now)
-	v.RecordedAt = now
-	if v.Rev, err = nextRev(tx, 0); err != nil {
-		return "", err
-	}
-	return fmt.Sprintf("%s: %s", d.Key, v.Reason), insert(tx, v)
+func (s *Service) logSettled(d Due, kept Stored) {
+	s.log.Info("a change was due", "key", d.Key, "kind", d.Kind, "state", d.State, "note", d.Note, "asked_by", d.Actor, "reason", d.Reason, "kept", kept)
 }
+
+// errNothingDue ends a wish that has become pointless.
+var errNothingDue = errors.New("nothing is due")
 
 // settleHere makes the due changes that this node knows of, without the store. The
 // journal brings them there later, where the first node that does it counts.
 func (s *Service) settleHere() {
-	for s.settleNext(s.o.Clock.Now()) {
-	}
-}
-
-// settleNext settles the first due change whose time is over, and reports whether
-// there was one.
-func (s *Service) settleNext(now time.Time) bool {
-	s.turn.Lock()
-	defer s.turn.Unlock()
-	s.mu.Lock()
-	list, journal := s.book.allDues(), s.book.journal
-	if len(list) == 0 || list[0].State != Pending || list[0].At.After(now) {
-		s.mu.Unlock()
-		return false
-	}
-	d := list[0]
-	current := s.book.current(d.Key)
-	s.mu.Unlock()
-	now = now.UTC().Truncate(time.Millisecond)
-	d.Settled = now
-	e := entry{Due: &d}
-	if current.Number == d.Based {
-		d.State = Done
-		v := d.version(current, s.o.Node, now)
-		v.Provisional = true
-		e.Version = &v
-	} else {
-		d.State, d.Note = Skipped, skippedFor(current)
-	}
-	if err := s.enter(journal, e); err != nil {
-		s.log.Error("a change that is due could not be made", "setting", d.Key, "error", err)
-		return false
-	}
-	s.log.Info("a change of a setting was due", "setting", d.Key, "state", d.State, "kept", InJournal)
-	return true
-}
-
-// version is what d makes of the version before it.
-func (d Due) version(before Version, node string, now time.Time) Version {
-	v := Version{Key: d.Key, Number: before.Number + 1, ID: d.ID, Value: d.Value, Node: node, At: now}
-	v.Actor = Automatic
-	switch d.Kind {
-	case Revert:
-		v.Reason = shorten(fmt.Sprintf("back to the value before version %d, which %s had set for a time: %s", d.Based, d.Actor, d.Reason))
-	default:
-		v.Reason = shorten(fmt.Sprintf("asked for by %s on %s: %s", d.Actor, d.Created.Format(time.RFC3339), d.Reason))
-	}
-	return v
-}
-
-// skippedFor says why a due change was skipped.
-func skippedFor(current Version) string {
-	if current.Number == 0 {
-		return "the setting has no version any more"
-	}
-	return shorten(fmt.Sprintf("%s has changed it since (version %d): %s", current.Actor, current.Number, current.Reason))
-}
-
-// shorten bounds a text that was made of others.
-func shorten(text string) string {
-	if runes := []rune(text); len(runes) > maxReason {
-		return string(runes[:maxReason-3]) + "..."
-	}
-	return text
-}
-
-// Cancel takes back a due change that waits. Errors: ErrUnknownDue, ErrSettled,
-// ErrNoReason, *InvalidError, ErrNotKept.
-func (s *Service) Cancel(ctx context.Context, id, actor, reason string) error {
-	if !line(reason, maxReason) {
-		return ErrNoReason
-	}
-	if !line(actor, maxActor) {
-		return &InvalidError{Field: "actor", Message: "a change needs somebody who made it"}
-	}
-	note := shorten(fmt.Sprintf("cancelled by %s: %s", actor, reason))
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), putLimit)
-	defer cancel()
-	if s.inStore() {
-		err := s.cancelInStore(ctx, id, note)
-		if err == nil || !away(err) {
-			return err
+	for {
+		var d Due
+		_, err := s.enter(func(b *book) (entry, error) {
+			now := s.o.Clock.Now()
+			list := b.overdue(now)
+			if len(list) == 0 {
+				return entry{}, errNothingDue
+			}
+			e := b.settleFirst(list[0], s.o.Node, millis(now))
+			d = e.Dues[0]
+			return e, nil
+		})
+		if errors.Is(err, errNothingDue) {
+			return
 		}
-		s.noteAway(err)
-	}
-	return s.cancelHere(id, note)
-}
-
-func (s *Service) cancelInStore(ctx context.Context, id, note string) error {
-	known := s.position()
-	var rev int64
-	err := s.o.Store.Write(ctx, func(tx *store.Tx) (err error) {
-		if rev, err = known.next(tx); err != nil {
-			return err
-		}
-		was, err := settle(tx, id, Cancelled, tx.Now(), note)
 		if err != nil {
-			return err
+			s.log.Error("a change is due and could not be made", "error", err)
+			return
 		}
-		if was {
-			tx.Notify(Channel)
-			return nil
-		}
-		_, found, err := dueOf(tx, id)
-		switch {
-		case err != nil:
-			return err
-		case found:
-			return ErrSettled
-		}
-		return ErrUnknownDue
-	})
-	if err != nil {
-		return err
+		s.logSettled(d, InJournal)
 	}
-	s.learn(ctx, Result{Version: Version{Rev: rev}})
-	return nil
 }
 
-func (s *Service) cancelHere(id, note string) error {
-	s.turn.Lock()
-	defer s.turn.Unlock()
-	s.mu.Lock()
-	list, journal := s.book.allDues(), s.book.journal
-	s.mu.Unlock()
-	for _, d := range list {
-		if d.ID != id {
-			continue
-		}
-		if d.State != Pending {
-			return ErrSettled
-		}
-		d.State, d.Settled, d.Note = Cancelled, s.o.Clock.Now().UTC().Truncate(time.Millisecond), note
-		return s.enter(journal, entry{Due: &d})
+// settleFirst is what the journal has to say when the time of d has come.
+func (b *book) settleFirst(d Due, node string, now time.Time) entry {
+	current := b.current(d.Key)
+	e := entry{Base: current.ID}
+	if current.Number != d.Based {
+		e.Dues = []Due{d.settled(Skipped, now, skippedFor(current))}
+		return e
 	}
-	return ErrUnknownDue
+	v := d.version(current, node, now)
+	v.Provisional = true
+	e.Version, e.Dues = &v, []Due{d.settled(Done, now, "")}
+	if d.Kind != Revert {
+		return e
+	}
+	// What waits for the version that the value goes back to is to find it unchanged.
+	for _, other := range b.waiting() {
+		if other.Key == d.Key && other.Based == current.Number-1 && other.ID != d.ID {
+			other.Based = v.Number
+			e.Dues = append(e.Dues, other)
+		}
+	}
+	return e
 }

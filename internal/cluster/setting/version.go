@@ -5,13 +5,17 @@ import (
 	"time"
 )
 
+// Automatic is the actor of what no human did: reverts that fell due. No change may
+// be made in its name.
+const Automatic = "(evergate)"
+
 // Version is one version of a setting. It is never changed once recorded.
 type Version struct {
 	Key         string          `json:"key"`
-	Number      int64           `json:"version"` // 1 for the first of its key, and then one more each time
-	Rev         int64           `json:"rev"`     // over all keys, in the order of commit; 0 while Provisional
-	ID          string          `json:"id"`      // of the change: the same in the journal and in the store
-	Value       json.RawMessage `json:"value"`   // nil: reset, there is no value any more
+	Number      int64           `json:"version"`         // 1 for the first of its key, and then one more each time
+	Rev         int64           `json:"rev"`             // over all keys, in the order of commit; 0 while Provisional
+	ID          string          `json:"id"`              // of the change: the same in the journal and in the store
+	Value       json.RawMessage `json:"value,omitempty"` // nil: reset, there is no value any more; "null" would come back as a value
 	Actor       string          `json:"actor"`
 	Reason      string          `json:"reason"`
 	Node        string          `json:"node"`        // where the change was made
@@ -20,15 +24,9 @@ type Version struct {
 	Provisional bool            `json:"provisional,omitempty"`
 }
 
-// Change is a wish to change a setting.
-type Change struct {
-	Key         string
-	Value       json.RawMessage // nil: reset
-	Based       int64           // number of the version that it is based on; 0: there is none
-	Actor       string
-	Reason      string        // why; one line of 1 to 500 characters
-	RevertAfter time.Duration // 0: it stays
-	At          time.Time     // zero: now; else it is made at that time
+// differs reports whether somebody who knows v should be told of other.
+func (v Version) differs(other Version) bool {
+	return v.ID != other.ID || v.Number != other.Number || v.Provisional != other.Provisional
 }
 
 // Stored says where a change was kept when it was acknowledged.

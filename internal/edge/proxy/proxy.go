@@ -34,8 +34,9 @@ type Options struct {
 	// possibly from several goroutines at once. It must be the same over reloads.
 	// nil: nobody is.
 	OnChange func(origin.Change)
-	// Secret keeps the names of servers in sticky cookies secret.
-	Secret []byte
+	// Secrets keep the names of servers in sticky cookies secret: the first one signs,
+	// the cookies of all are understood. A later Proxy may have others.
+	Secrets [][]byte
 	// Clock tells the time. Timers are real ones.
 	Clock clock.Clock
 }
@@ -116,7 +117,7 @@ func New(cfg *config.Config, o Options, previous *Proxy) (*Proxy, error) {
 func (p *Proxy) origin(name string, cfg *config.Origin, previous *Proxy) (*namedOrigin, error) {
 	servers, err := origin.New(name, cfg, origin.Options{
 		NewTransport: p.options.Transport, Logger: p.options.Logger, Metrics: p.options.OriginMetrics,
-		Clock: p.options.Clock, Secret: p.options.Secret, OnChange: p.options.OnChange,
+		Clock: p.options.Clock, Secrets: p.options.Secrets, OnChange: p.options.OnChange,
 	})
 	if err != nil {
 		return nil, err

@@ -10,9 +10,8 @@ import (
 	"io/fs"
 	"net"
 	"os"
-	"os/user"
 	"path/filepath"
-	"strconv"
+	"sync"
 	"time"
 )
 
@@ -26,36 +25,65 @@ const Group = "evergate"
 // zero at the end).
 const maxPath = 107
 
+// nursery is the folder beside the socket in which it is made, and its name there:
+// together shorter than Name, so that a path that is good for the one is for the other.
+const (
+	nursery = ".s"
+	newborn = "s"
+)
+
 // Listen opens the socket at path: for its owner (0600), and for the members of
 // group (0660) if the machine has such a group and this process may give a file
 // to it. shared says which it is. A socket file that a dead process left behind is
-// replaced; when somebody answers on it, that is an error.
+// replaced; when somebody answers on it, that is an error. The caller is the only
+// process that opens a socket at path.
+//
+// The socket is made in a folder that nobody else can enter, gets its rights there,
+// and is then moved to path: whatever the umask and the mode of the folder, it is
+// there with its rights or not at all.
 func Listen(path, group string) (listener net.Listener, shared bool, err error) {
 	if len(path) > maxPath {
 		return nil, false, fmt.Errorf("admin socket %s: the path has %d bytes and the system allows %d; choose a shorter node.data_dir", path, len(path), maxPath)
 	}
-	if err := clear(path); err != nil {
+	if err := vacant(path); err != nil {
 		return nil, false, err
 	}
-	if listener, err = net.Listen("unix", path); err != nil {
+	dir := filepath.Join(filepath.Dir(path), nursery)
+	if err := os.RemoveAll(dir); err != nil { // of a process that was killed in here
 		return nil, false, fmt.Errorf("open admin socket: %w", err)
 	}
-	// Between the two calls the folder's own mode keeps others out, or lets those in
-	// who may come anyway.
-	if err := os.Chmod(path, 0o600); err != nil {
-		listener.Close()
+	if err := os.Mkdir(dir, 0o700); err != nil {
 		return nil, false, fmt.Errorf("open admin socket: %w", err)
 	}
-	shared, err = share(path, group)
+	defer os.RemoveAll(dir) // empty, or what an error left
+	made := filepath.Join(dir, newborn)
+	unix, err := net.ListenUnix("unix", &net.UnixAddr{Name: made, Net: "unix"})
 	if err != nil {
-		listener.Close()
+		return nil, false, fmt.Errorf("open admin socket: %w", err)
+	}
+	unix.SetUnlinkOnClose(false) // it would remove the name that the socket had here
+	if err := os.Chmod(made, 0o600); err != nil {
+		unix.Close()
+		return nil, false, fmt.Errorf("open admin socket: %w", err)
+	}
+	shared, err = share(made, filepath.Dir(path), group)
+	if err != nil {
+		unix.Close()
 		return nil, false, fmt.Errorf("share admin socket with group %s: %w", group, err)
 	}
-	return listener, shared, nil
+	info, err := os.Lstat(made)
+	if err == nil {
+		err = os.Rename(made, path)
+	}
+	if err != nil {
+		unix.Close()
+		return nil, false, fmt.Errorf("open admin socket: %w", err)
+	}
+	return &socket{UnixListener: unix, path: path, info: info}, shared, nil
 }
 
-// clear removes what a dead process left at path.
-func clear(path string) error {
+// vacant says what is in the way at path. The socket of a dead process is not.
+func vacant(path string) error {
 	info, err := os.Lstat(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -70,38 +98,26 @@ func clear(path string) error {
 		conn.Close()
 		return fmt.Errorf("admin socket %s: another Evergate is already running and answers there", path)
 	}
-	if err := os.Remove(path); err != nil {
-		return fmt.Errorf("remove the admin socket of a dead process: %w", err)
-	}
-	return nil
+	return nil // the new one is moved over it
 }
 
-// share lets the members of group reach and open the socket. They may pass
-// through the folder (0710) and not list or read it. It is false, without an error,
-// where there is no such group or this process may not give files to it.
-func share(path, group string) (bool, error) {
-	g, err := user.LookupGroup(group)
-	if err != nil {
-		return false, nil // most often: no such group
-	}
-	gid, err := strconv.Atoi(g.Gid)
-	if err != nil {
-		return false, nil
-	}
-	dir := filepath.Dir(path)
-	for _, name := range []string{dir, path} {
-		if err := os.Chown(name, -1, gid); errors.Is(err, fs.ErrPermission) {
-			return false, nil // not a member: the owner and root are enough
-		} else if err != nil {
-			return false, err
+// socket is a listener whose file has moved.
+type socket struct {
+	*net.UnixListener
+	path string
+	info fs.FileInfo // of the file at path
+	once sync.Once
+}
+
+// Close also removes the file, if it is still this socket's. Closing twice does
+// nothing.
+func (s *socket) Close() (err error) {
+	s.once.Do(func() {
+		// First the file: who finds no socket is told so, and waits for nobody.
+		if now, missing := os.Lstat(s.path); missing == nil && os.SameFile(now, s.info) {
+			err = os.Remove(s.path)
 		}
-	}
-	info, err := os.Stat(dir)
-	if err != nil {
-		return false, err
-	}
-	if err := os.Chmod(dir, info.Mode().Perm()|0o010); err != nil {
-		return false, err
-	}
-	return true, os.Chmod(path, 0o660)
+		err = errors.Join(err, s.UnixListener.Close())
+	})
+	return err
 }

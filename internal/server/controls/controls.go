@@ -30,7 +30,7 @@ func (c *Controls) Check(key string, value json.RawMessage) error {
 	if token.IsKey(key) {
 		return token.Check(key, value)
 	}
-	if _, _, known := levers.Registry().Find(key); known && value == nil {
+	if isLever(key) && value == nil {
 		return nil
 	}
 	file := c.File()
@@ -152,11 +152,12 @@ func (c *Controls) History(ctx context.Context, name string, before int64, limit
 	return list, whole, nil
 }
 
-// Dues implements api.Dues.
+// Dues implements api.Dues. What waits is always a lever's: other settings have no
+// way in here, and if one had, it would be nobody's to see.
 func (c *Controls) Dues() []api.Due {
 	var list []api.Due
 	for _, d := range c.Settings.Dues() {
-		if _, _, isLever := levers.Registry().Find(d.Key); !isLever {
+		if !isLever(d.Key) {
 			continue
 		}
 		if d.State == setting.Pending || d.State == setting.Skipped {
@@ -168,6 +169,11 @@ func (c *Controls) Dues() []api.Due {
 
 // Cancel implements api.Dues.
 func (c *Controls) Cancel(ctx context.Context, id, actor, reason string) error {
+	for _, d := range c.Settings.Dues() {
+		if d.ID == id && !isLever(d.Key) {
+			return api.SettingError(setting.ErrUnknownDue, id, c.Lever)
+		}
+	}
 	return api.SettingError(c.Settings.Cancel(ctx, id, actor, reason), id, c.Lever)
 }
 
@@ -193,10 +199,16 @@ func (c *Controls) find(name string) (levers.Instance, error) {
 	return instance, nil
 }
 
+// isLever reports whether a setting is a lever, of this configuration or another.
+func isLever(key string) bool {
+	_, _, known := levers.Registry().Find(key)
+	return known
+}
+
 // left reports whether name is a lever that was set and has no place in the
 // configuration any more. Other settings, tokens among them, are none.
 func (c *Controls) left(name string) bool {
-	if _, _, known := levers.Registry().Find(name); !known {
+	if !isLever(name) {
 		return false
 	}
 	_, set := c.Settings.Current(name)

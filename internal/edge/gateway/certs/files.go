@@ -12,9 +12,10 @@ import (
 	"github.com/evergate/evergate/internal/config"
 )
 
-// fileCert is a certificate of tls.files. What cannot be read, or does not fit
-// together, changes nothing: the certificate read before stays in use.
-type fileCert struct {
+// FileCert is a certificate in two files that somebody else renews. What cannot be
+// read, or does not fit together, changes nothing: the certificate read before stays
+// in use. It is for one goroutine at a time.
+type FileCert struct {
 	conf  config.CertFile
 	cert  *tls.Certificate
 	stamp fileStamp // of the files when cert was read
@@ -22,10 +23,10 @@ type fileCert struct {
 	told  string    // the problem that was logged last; "" if all is well
 }
 
-// readFile reads a certificate with its key for the first time. Errors: what the
+// ReadFileCert reads a certificate with its key for the first time. Errors: what the
 // system says, or why the two are no pair.
-func readFile(conf config.CertFile) (*fileCert, error) {
-	f := &fileCert{conf: conf, stamp: stampOf(conf)}
+func ReadFileCert(conf config.CertFile) (*FileCert, error) {
+	f := &FileCert{conf: conf, stamp: stampOf(conf)}
 	var err error
 	if f.cert, _, err = readPair(conf); err != nil {
 		return nil, err
@@ -33,10 +34,13 @@ func readFile(conf config.CertFile) (*fileCert, error) {
 	return f, nil
 }
 
-// look reads the files again if they are others than before, or if they could
+// Certificate returns the one in use, with its leaf.
+func (f *FileCert) Certificate() *tls.Certificate { return f.cert }
+
+// Look reads the files again if they are others than before, or if they could
 // not be used. changed says that cert is another one; problem is what to log, ""
 // if there is nothing new to say.
-func (f *fileCert) look() (changed bool, problem string) {
+func (f *FileCert) Look() (changed bool, problem string) {
 	stamp := stampOf(f.conf) // before reading: a later write then shows as another change
 	if f.why == "" && f.stamp.same(stamp) {
 		return false, ""

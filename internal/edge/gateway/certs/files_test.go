@@ -39,17 +39,17 @@ func TestFileCert_NoticesEveryWayOfReplacingFiles(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			conf := n.save(t.TempDir(), "one", n.sign("one.test"))
-			f, err := readFile(conf)
+			f, err := ReadFileCert(conf)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if changed, problem := f.look(); changed || problem != "" {
+			if changed, problem := f.Look(); changed || problem != "" {
 				t.Fatalf("untouched: changed %v, problem %q", changed, problem)
 			}
 			next := n.sign("one.test")
 			chain, key := n.pems(next)
 			tt.replace(t, conf, chain, key)
-			changed, problem := f.look()
+			changed, problem := f.Look()
 			if !changed || problem != "" || !f.cert.Leaf.Equal(next.Leaf) {
 				t.Errorf("changed %v, problem %q, the new one in use: %v", changed, problem, f.cert.Leaf.Equal(next.Leaf))
 			}
@@ -71,7 +71,7 @@ func TestFileCert_FollowsASymlinkThatIsPutElsewhere(t *testing.T) {
 	if err := os.Symlink("v1", link); err != nil {
 		t.Fatal(err)
 	}
-	f, err := readFile(config.CertFile{Cert: filepath.Join(link, "one.pem"), Key: filepath.Join(link, "one-key.pem")})
+	f, err := ReadFileCert(config.CertFile{Cert: filepath.Join(link, "one.pem"), Key: filepath.Join(link, "one-key.pem")})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -81,7 +81,7 @@ func TestFileCert_FollowsASymlinkThatIsPutElsewhere(t *testing.T) {
 	if err := os.Rename(link+".new", link); err != nil {
 		t.Fatal(err)
 	}
-	if changed, problem := f.look(); !changed || !f.cert.Leaf.Equal(next.Leaf) {
+	if changed, problem := f.Look(); !changed || !f.cert.Leaf.Equal(next.Leaf) {
 		t.Errorf("changed %v, problem %q", changed, problem)
 	}
 }
@@ -108,15 +108,15 @@ func TestFileCert_WhatDoesNotFitKeepsTheOldAndIsToldOnce(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			conf := n.save(t.TempDir(), "one", old)
-			f, err := readFile(conf)
+			f, err := ReadFileCert(conf)
 			if err != nil {
 				t.Fatal(err)
 			}
 			tt.spoil(t, conf)
-			if changed, problem := f.look(); changed || problem == "" || f.why != tt.why {
+			if changed, problem := f.Look(); changed || problem == "" || f.why != tt.why {
 				t.Errorf("first look: changed %v, problem %q, why %q", changed, problem, f.why)
 			}
-			if changed, problem := f.look(); changed || problem != "" {
+			if changed, problem := f.Look(); changed || problem != "" {
 				t.Errorf("second look: changed %v, problem told again: %q", changed, problem)
 			}
 			if !f.cert.Leaf.Equal(old.Leaf) {
@@ -124,7 +124,7 @@ func TestFileCert_WhatDoesNotFitKeepsTheOldAndIsToldOnce(t *testing.T) {
 			}
 			n.write(conf.Cert, chain)
 			n.write(conf.Key, key)
-			if changed, problem := f.look(); !changed || problem != "" || f.why != "" || !f.cert.Leaf.Equal(next.Leaf) {
+			if changed, problem := f.Look(); !changed || problem != "" || f.why != "" || !f.cert.Leaf.Equal(next.Leaf) {
 				t.Errorf("made whole: changed %v, problem %q, why %q", changed, problem, f.why)
 			}
 		})
@@ -134,14 +134,14 @@ func TestFileCert_WhatDoesNotFitKeepsTheOldAndIsToldOnce(t *testing.T) {
 func TestFileCert_TouchedFilesAreNoChange(t *testing.T) {
 	n := newNotary(t)
 	conf := n.save(t.TempDir(), "one", n.sign("one.test"))
-	f, err := readFile(conf)
+	f, err := ReadFileCert(conf)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if err := os.Chtimes(conf.Cert, time.Time{}, time.Now().Add(time.Minute)); err != nil {
 		t.Fatal(err)
 	}
-	if changed, problem := f.look(); changed || problem != "" {
+	if changed, problem := f.Look(); changed || problem != "" {
 		t.Errorf("changed %v, problem %q", changed, problem)
 	}
 }

@@ -21,7 +21,7 @@ type Prepared struct {
 	policy  policy
 	tls     *tls.Config
 	names   []string // every host name of the sites, in normal form and order
-	files   []*fileCert
+	files   []*FileCert
 	acme    *authority      // nil: none
 	local   *localAuthority // nil: none
 }
@@ -72,7 +72,7 @@ func (p *Prepared) read() error {
 	}
 	p.names = namesIn(cfg)
 	for i, conf := range cfg.TLS.Files {
-		f, err := readFile(conf)
+		f, err := ReadFileCert(conf)
 		if err != nil {
 			return fmt.Errorf("tls.files[%d]: %w", i, err)
 		}

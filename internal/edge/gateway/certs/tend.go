@@ -30,7 +30,7 @@ func (m *Manager) look() {
 	}
 	now, anew := m.clock.Now(), false
 	for _, f := range m.current.files {
-		changed, problem := f.look()
+		changed, problem := f.Look()
 		if problem != "" {
 			m.log.Error("certificate files cannot be used; those read before stay in use", "cert", f.conf.Cert, "why", f.why, "error", problem)
 		}

@@ -80,7 +80,7 @@ func (g *group) lease(v *visit, s *server, trial bool, now time.Time) *lease {
 		l = new(lease)
 	}
 	*l = lease{v: v, s: s, host: s.host, gen: s.machine.gen, trial: trial}
-	if s.cookie != "" && s.token != v.cookie {
+	if s.cookie != "" && s.tokens[0] != v.cookie { // a token of a former secret is replaced by one of today's
 		l.cookie = s.cookie
 		if v.arrival.Secure {
 			l.cookie = s.secured
@@ -170,7 +170,7 @@ func (g *group) findHome(v *visit) {
 		return
 	}
 	for _, s := range g.servers {
-		if s.token == v.cookie {
+		if slices.Contains(s.tokens, v.cookie) {
 			v.home = s
 			return
 		}

@@ -126,7 +126,7 @@ func (w *world) LookupNetIP(_ context.Context, _, host string) ([]netip.Addr, er
 func (w *world) options() Options {
 	return Options{
 		Resolver: w,
-		Secret:   []byte("secret"),
+		Secrets:  [][]byte{[]byte("secret")},
 		NewTransport: func(s TransportSpec) (upstream.Transport, error) {
 			t := w.server(s.Address)
 			w.mu.Lock()

@@ -34,9 +34,10 @@ type group struct {
 	rand    *rand.Rand
 	pick    []*server // scratch of choose
 
-	levers    levers // of the plan in force
-	inFlight  int    // visits that hold a slot of the origin
-	visits    int    // all visits, those that wait for a slot included
+	levers    levers   // of the plan in force
+	secrets   [][]byte // of sticky cookies, the newest first; at least one
+	inFlight  int      // visits that hold a slot of the origin
+	visits    int      // all visits, those that wait for a slot included
 	seq       uint64
 	entering  queue // wait for a slot of the origin
 	acquiring queue // hold one and wait for a server
@@ -60,10 +61,6 @@ func newGroup(name string, p *plan, o Options) *group {
 	if o.Resolver == nil {
 		o.Resolver = net.DefaultResolver
 	}
-	if len(o.Secret) == 0 {
-		o.Secret = make([]byte, 32)
-		_, _ = crand.Read(o.Secret) // never fails (crypto/rand, Go 1.24)
-	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -71,6 +68,12 @@ func newGroup(name string, p *plan, o Options) *group {
 		name: name, opts: o, log: o.Logger.With("origin", name), metrics: newGroupMetrics(o.Metrics, name),
 		names: make(map[string]*hostName),
 		rand:  rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())),
+	}
+	g.secrets = p.secrets
+	if len(g.secrets) == 0 {
+		drawn := make([]byte, 32)
+		_, _ = crand.Read(drawn) // never fails (crypto/rand, Go 1.24)
+		g.secrets = [][]byte{drawn}
 	}
 	g.settings.Store(p)
 	g.balance = newBalancer(p.cfg.Balance.Policy, g.rand)
@@ -117,6 +120,7 @@ func (g *group) adopt(p *plan) {
 		g.balance = newBalancer(p.cfg.Balance.Policy, g.rand)
 	}
 	g.levers = p.levers
+	g.resign(p.secrets)
 	g.started, g.retired = true, false
 	if g.cancel == nil {
 		g.ctx, g.cancel = context.WithCancel(context.Background())
@@ -183,7 +187,7 @@ func (g *group) newServer(t *target, at place, id string, now time.Time) *server
 			return nil
 		}
 	}
-	s.token = stickyToken(g.opts.Secret, g.name, at.name)
+	s.tokens = stickyTokens(g.secrets, g.name, at.name)
 	s.checks.poke, s.checks.done = make(chan struct{}, 1), make(chan struct{})
 	s.window = firstWindow
 	s.machine = machine{rules: &p.rules, notify: func(from, to State, reason, ejection string, at time.Time) {

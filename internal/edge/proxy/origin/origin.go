@@ -39,10 +39,11 @@ type Options struct {
 	Metrics *Metrics
 	// Clock tells the time. Timers are real ones.
 	Clock clock.Clock
-	// Secret keeps the addresses in sticky cookies secret. The same one over
-	// restarts and on all nodes keeps visitors on their servers. Empty: drawn at
-	// random, and visitors are spread anew after a restart.
-	Secret []byte
+	// Secrets keep the addresses in sticky cookies secret: the first one signs, the
+	// cookies of all are understood. The same ones over restarts and on all nodes keep
+	// visitors on their servers. None: one is drawn at random, and visitors are spread
+	// anew after a restart.
+	Secrets [][]byte
 	// OnChange is called after every change of a server's state, without locks
 	// held, possibly from several goroutines at once. nil: not.
 	OnChange func(Change)

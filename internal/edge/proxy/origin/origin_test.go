@@ -316,6 +316,77 @@ func TestOrigin_sticky(t *testing.T) {
 	v.Leave()
 }
 
+func TestOrigin_stickyOverARotationOfItsSecrets(t *testing.T) {
+	w := &world{}
+	cfg := settingsFor(a1, a2)
+	cfg.Sticky = &config.Sticky{Cookie: "srv"}
+	o := w.open(t, cfg)
+	reload := func(secrets ...string) {
+		t.Helper()
+		opts := w.options()
+		opts.Secrets = nil
+		for _, s := range secrets {
+			opts.Secrets = append(opts.Secrets, []byte(s))
+		}
+		next, err := New("shop", cfg, opts)
+		if err != nil {
+			t.Fatal(err)
+		}
+		next.Reuse(o)
+		next.Start()
+		t.Cleanup(next.Retire)
+		o.Retire()
+		o = next
+	}
+	visit := func(cookie string) (server, setCookie string) {
+		t.Helper()
+		v := visitIn(t, o, Arrival{Safe: true, Cookie: func(string) string { return cookie }})
+		l := acquire(t, v)
+		defer v.Leave()
+		defer l.Done()
+		l.Report(exchange.Success, 200)
+		return l.Server(), l.SetCookie()
+	}
+	home, _ := visit("")
+	of := func(secret string) string { return stickyToken([]byte(secret), "shop", home) }
+	given := func(secret string) string { return "srv=" + of(secret) + "; Path=/; HttpOnly; SameSite=Lax" }
+
+	steps := []struct {
+		name    string
+		secrets []string
+		cookie  string // by the secret
+		home    bool
+		gets    string // a cookie by this secret; "": none
+	}{
+		{"before the rotation", []string{"secret"}, "secret", true, ""},
+		{"a former cookie is understood and replaced", []string{"new", "secret"}, "secret", true, "new"},
+		{"a new cookie stays", []string{"new", "secret"}, "new", true, ""},
+		{"one from two rotations ago too", []string{"newer", "new", "secret"}, "secret", true, "newer"},
+		{"a reload without secrets changes none", nil, "newer", true, ""},
+		{"a forgotten one leads nowhere", []string{"newer"}, "secret", false, ""},
+		{"and the others go on", []string{"newer"}, "newer", true, ""},
+	}
+	for _, tt := range steps {
+		t.Run(tt.name, func(t *testing.T) {
+			reload(tt.secrets...)
+			elsewhere := 0
+			for range 30 {
+				server, cookie := visit(of(tt.cookie))
+				if server != home {
+					elsewhere++
+					continue
+				}
+				if tt.home && tt.gets == "" && cookie != "" || tt.gets != "" && cookie != given(tt.gets) {
+					t.Errorf("got the cookie %q", cookie)
+				}
+			}
+			if tt.home != (elsewhere == 0) {
+				t.Errorf("%d of 30 visits went elsewhere", elsewhere)
+			}
+		})
+	}
+}
+
 func TestOrigin_theOperatorMayTakeServersOut(t *testing.T) {
 	w := &world{}
 	o := w.open(t, settingsFor(a1, a2))

@@ -19,11 +19,12 @@ type plan struct {
 	rules   rules
 	keyFrom string                        // what balance: hash looks at: "client", "header", "cookie"; "" for other policies
 	keyName string                        // of the header or cookie
+	secrets [][]byte                      // of sticky cookies, the newest first; nil: those that the group has
 	built   map[string]upstream.Transport // by identity; the group takes out what it uses
 }
 
 func newPlan(cfg *config.Origin, o Options) (_ *plan, err error) {
-	p := &plan{cfg: cfg, rules: newRules(cfg), built: make(map[string]upstream.Transport)}
+	p := &plan{cfg: cfg, rules: newRules(cfg), secrets: o.Secrets, built: make(map[string]upstream.Transport)}
 	p.levers = levers{paused: cfg.Paused, maxInFlight: cfg.MaxInFlight.Origin}
 	defer func() {
 		if err != nil {

@@ -20,13 +20,13 @@ type server struct {
 	address   string
 	transport upstream.Transport
 	hash      uint64 // of name
-	token     string // in the sticky cookie
 
 	target  *target // as configured now
 	host    string  // value for Host, "" for the visitor's own
 	backup  bool
-	cookie  string // Set-Cookie, "" without sticky
-	secured string // the same with Secure
+	tokens  []string // in the sticky cookie, one for each secret; the first one is given out
+	cookie  string   // Set-Cookie, "" without sticky
+	secured string   // the same with Secure
 
 	weight   int // as configured now, or as its lever says
 	full     int // max_in_flight, 0: unlimited
@@ -89,7 +89,7 @@ func (s *server) configure(t *target, limit int, cookie *config.Sticky) {
 	s.full = limit
 	s.cookie, s.secured = "", ""
 	if cookie != nil {
-		s.cookie = stickyCookie(cookie, s.token)
+		s.cookie = stickyCookie(cookie, s.tokens[0])
 		s.secured = s.cookie + "; Secure"
 	}
 }

@@ -1,9 +1,11 @@
 package origin
 
 import (
+	"bytes"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
+	"slices"
 	"strconv"
 
 	"github.com/evergate/evergate/internal/config"
@@ -20,6 +22,27 @@ func stickyToken(secret []byte, origin, server string) string {
 	mac := hmac.New(sha256.New, secret)
 	mac.Write([]byte(origin + "\x00" + server))
 	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil)[:stickyBytes])
+}
+
+// stickyTokens are the tokens of a server, one for each secret and in their order.
+func stickyTokens(secrets [][]byte, origin, server string) []string {
+	tokens := make([]string, len(secrets))
+	for i, secret := range secrets {
+		tokens[i] = stickyToken(secret, origin, server)
+	}
+	return tokens
+}
+
+// resign gives all servers the tokens of these secrets. The caller holds the lock,
+// and configures the servers anew.
+func (g *group) resign(secrets [][]byte) {
+	if len(secrets) == 0 || slices.EqualFunc(secrets, g.secrets, bytes.Equal) {
+		return
+	}
+	g.secrets = secrets
+	for _, s := range slices.Concat(g.leaving, g.servers) {
+		s.tokens = stickyTokens(secrets, g.name, s.name)
+	}
 }
 
 // stickyCookie is the Set-Cookie value, without Secure.

@@ -45,6 +45,7 @@ CREATE TABLE setting_due (
 	CHECK ((state = 'pending') = (settled_at IS NULL))
 );
 CREATE INDEX setting_due_pending ON setting_due (due_at) WHERE state = 'pending';
+CREATE INDEX setting_due_settled ON setting_due (settled_at) WHERE state <> 'pending';
 
 CREATE TABLE lease (
 	name       TEXT NOT NULL PRIMARY KEY,

@@ -1,0 +1,3 @@
+package levers
+
+//go:generate go test -run ^TestReference_IsCurrent$ -update .
