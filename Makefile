@@ -26,8 +26,8 @@ demo: build ## a failing hospital API, the door before it, and a stream of clien
 
 test: setup lint ## everything, with its own set-up; the summary names what was skipped
 	@$(GO) run ./scripts/testreport $(RACE) -shuffle=on -timeout $(TIMEOUT) ./... $(MODULES)
-	@echo "== once more without the race detector, with which allocations cannot be counted"
-	@$(GO) run ./scripts/testreport -run Allocat -timeout $(TIMEOUT) ./internal/edge/...
+	@echo "== once more without the race detector, with which allocations and fsyncs cannot be measured"
+	@$(GO) run ./scripts/testreport -run 'Allocat|Of50Writers' -timeout $(TIMEOUT) ./internal/edge/... ./internal/cluster/...
 
 short: ## the quick tests only, without race detector
 	$(GO) test -short ./...
@@ -38,7 +38,8 @@ race: ## the tests of the main module with the race detector
 bench: setup ## side by side with nginx, HAProxy, Caddy and httputil.ReverseProxy
 	@cd bench && ./run
 
-soak: ## servers killed and hung at random for ten minutes
+soak: ## servers killed and hung at random for ten minutes, Evergate killed 200 times while it writes
+	EVERGATE_KILLS=200 $(GO) test -count=1 -v -run Kill -timeout 20m ./internal/cluster/store ./internal/cluster/setting
 	EVERGATE_SOAK=10m $(GO) test $(RACE) -count=1 -v -timeout 30m ./scenarios/chaos
 
 fuzz: ## every fuzz test for FUZZTIME (10s)

@@ -84,7 +84,7 @@ func newDueCancel() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:               "cancel ID",
 		Short:             "Take back a change that waits",
-		Example:           `  evergate due cancel 0197a3c2-5f1e-7b90-8a51-3c2d9e4f1a07 --reason "release is put off"`,
+		Example:           `  evergate due cancel 06h12pryam4sd0fs000001249g --reason "release is put off"`,
 		Args:              exactly(1),
 		ValidArgsFunction: completeDue(&from),
 		RunE: func(cmd *cobra.Command, args []string) error {

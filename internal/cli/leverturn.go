@@ -235,7 +235,7 @@ func changedLines(c api.Changed, now time.Time) []string {
 	if c.Due != nil && c.Due.Kind == "revert" {
 		lines = append(lines, wrap("", fmt.Sprintf("It goes back to %s %s (%s), unless somebody changes it first.", value(c.Due.Value), until(c.Due.At, now), moment(c.Due.At)))...)
 	}
-	if c.Stored == api.InJournal {
+	if c.Stored == api.InJournal && c.Note == "" { // the note says the same
 		lines = append(lines, wrap("", "The store is away. The change is kept in the journal on this node's disk, and goes into the store when that is back.")...)
 	}
 	return append(lines, wrap("", c.Note)...)

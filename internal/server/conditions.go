@@ -40,8 +40,16 @@ func (s *Server) storeFinding() health.Finding {
 
 func (s *Server) journalFinding() health.Finding {
 	f := health.Finding{Name: "settings-journal", Severity: api.OK, Summary: "is empty"}
-	if n := s.settings.State().Journal; n > 0 {
-		f.Severity, f.Summary = api.Warning, fmt.Sprintf("holds %d changes that the store has not taken yet", n)
+	kept := s.settings.State()
+	switch {
+	case kept.JournalError != nil:
+		f.Severity, f.Summary = api.Failing, "cannot be written; while the store is lost, no lever can be turned"
+		f.Detail = kept.JournalError.Error() + ". Make room on the disk of data_dir."
+	case kept.Damaged > 0:
+		f.Severity, f.Summary = api.Warning, fmt.Sprintf("had %d lines at the start that could not be read", kept.Damaged)
+		f.Detail = "Changes that were kept there while the store was lost may be missing: compare evergate levers with what you expect."
+	case kept.Journal > 0:
+		f.Severity, f.Summary = api.Warning, fmt.Sprintf("holds %d changes that the store has not taken yet", kept.Journal)
 		f.Detail = "They are in force on this node only and are on its disk. They reach the store by themselves when it is back."
 	}
 	return f

@@ -125,7 +125,7 @@ func (h *handler) take(r *http.Request, program Program, m message, begun time.T
 	if err == nil {
 		if !who.limit.AllowN(now, 1) {
 			h.inside.Warn(now, log, "chat command over the limit", "outcome", limited)
-			return private(limited, "Nothing was done: that were too many commands in a short time. Wait some seconds and send it again.")
+			return private(limited, "Nothing was done: those were too many commands in a short time. Wait some seconds and send it again.")
 		}
 		err = memory.take(m, now)
 	}

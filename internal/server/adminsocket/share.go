@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/user"
 	"strconv"
+	"syscall"
 )
 
 // share lets the members of group open the socket, and reach it in dir: pass through,
@@ -31,7 +32,7 @@ func share(socket, dir, group string) (bool, error) {
 		return false, notOurs(err)
 	}
 	for _, name := range []string{socket, dir} {
-		if err := os.Chown(name, -1, gid); errors.Is(err, fs.ErrPermission) {
+		if err := give(name, gid); errors.Is(err, fs.ErrPermission) {
 			// Not a member: the owner and root are enough.
 			return false, os.Chmod(dir, info.Mode().Perm())
 		} else if err != nil {
@@ -42,6 +43,20 @@ func share(socket, dir, group string) (bool, error) {
 		return false, err
 	}
 	return true, os.Chmod(dir, info.Mode().Perm()&^0o070|0o010)
+}
+
+// give makes name a file of the group gid. Where it is one already, nothing is
+// asked of the system: the service's sandbox has no chown (SystemCallFilter of the
+// unit), and needs none, because what its user makes is of its group.
+func give(name string, gid int) error {
+	info, err := os.Stat(name)
+	if err != nil {
+		return err
+	}
+	if stat, ok := info.Sys().(*syscall.Stat_t); ok && int(stat.Gid) == gid {
+		return nil
+	}
+	return os.Chown(name, -1, gid)
 }
 
 // notOurs is nil when err says that the folder belongs to somebody else, who decides

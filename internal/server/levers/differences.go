@@ -17,6 +17,18 @@ import (
 // configuration before), each with both values and who set the lever. They are in
 // order of the levers' names; those of levers that have no place in file come last.
 func Differences(file, before *config.Config, current []setting.Version) []string {
+	was := make(map[string]json.RawMessage)
+	if before != nil {
+		for _, i := range Instances(before) {
+			was[i.Name] = i.File
+		}
+	}
+	return DifferencesTo(file, was, current)
+}
+
+// DifferencesTo is Differences for somebody who does not have the configuration
+// before, but knows its initial values by the levers' names.
+func DifferencesTo(file *config.Config, before map[string]json.RawMessage, current []setting.Version) []string {
 	stands := make(map[string]stand)
 	for _, s := range standing(file, current) {
 		stands[s.Name] = s
@@ -24,10 +36,8 @@ func Differences(file, before *config.Config, current []setting.Version) []strin
 	var said []string
 	for _, i := range Instances(file) {
 		now, was := shown(i.File), ""
-		if before != nil {
-			if old, err := Find(before, i.Name); err == nil && !bytes.Equal(old.File, i.File) {
-				was = shown(old.File)
-			}
+		if old, known := before[i.Name]; known && !bytes.Equal(old, i.File) {
+			was = shown(old)
 		}
 		s, set := stands[i.Name]
 		switch {
