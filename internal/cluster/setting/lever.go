@@ -114,6 +114,10 @@ func (l Lever) decode(value json.RawMessage) (any, error) {
 			return word, nil
 		}
 	}
+	var word string
+	if json.Unmarshal(value, &word) == nil {
+		text = word
+	}
 	return nil, l.want(text)
 }
 

@@ -75,6 +75,9 @@ func TestLever_ChecksJSON(t *testing.T) {
 	if err := flight.Check(nil); err != nil {
 		t.Errorf("a reset: %v", err)
 	}
+	if err := paused.Check(json.RawMessage(`"maybe"`)); err == nil || err.Error() != `"maybe" will not do: want true or false` {
+		t.Errorf("a word is shown as %v", err)
+	}
 }
 
 func TestLever_DecodesWhatItParsed(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"log/slog"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -128,6 +129,24 @@ func TestClose_DoesNotWaitForAPostgresThatHangs(t *testing.T) {
 	}
 	if took := time.Since(began); took > 5*time.Second {
 		t.Errorf("it took %v", took)
+	}
+}
+
+func TestClose_InTheMiddleOfALookIsNoLoss(t *testing.T) {
+	line, url := storetest.NewFault(t, storetest.Postgres(t))
+	var log strings.Builder
+	s := storetest.Open(t, store.Options{Dir: t.TempDir(), URL: url, Log: slog.New(slog.NewTextHandler(&log, nil))})
+	line.Set(t, storetest.Hang)
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	if err := s.Write(ctx, put("x")); !store.Lost(err) { // now it looks, for 1.5 s
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Error(err)
+	}
+	if strings.Contains(log.String(), "is lost") {
+		t.Errorf("it logged:\n%s", log.String())
 	}
 }
 

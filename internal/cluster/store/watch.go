@@ -74,11 +74,14 @@ func (s *Store) look(ctx context.Context) error {
 }
 
 func (s *Store) probe(ctx context.Context, current engine) error {
-	ctx, cancel := context.WithTimeout(ctx, probeLimit)
+	probing, cancel := context.WithTimeout(ctx, probeLimit)
 	defer cancel()
-	id, err := current.Probe(ctx)
+	id, err := current.Probe(probing)
 	if err == nil {
 		err = s.seen.check(id)
+	}
+	if err != nil && ctx.Err() != nil {
+		return err // of Close, which is no loss
 	}
 	if err != nil {
 		s.lose(current, err)
