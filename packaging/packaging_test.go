@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/evergate/evergate/internal/config"
+	"github.com/evergate/evergate/internal/server/adminsocket"
 )
 
 func TestTheExampleConfigurationIsGood(t *testing.T) {
@@ -89,6 +90,51 @@ func TestLogrotateUnderstandsTheSnippet(t *testing.T) {
 	}
 	if !strings.Contains(string(out), "access.log") {
 		t.Errorf("logrotate does not see the log:\n%s", out)
+	}
+}
+
+// TestSysusersMakesUserAndGroup has the program itself make them in a folder.
+func TestSysusersMakesUserAndGroup(t *testing.T) {
+	sysusers := program(t, "systemd-sysusers", "systemd")
+	unit, err := os.ReadFile("evergate.service")
+	if err != nil {
+		t.Fatal(err)
+	}
+	root := t.TempDir()
+	if err := os.Mkdir(filepath.Join(root, "etc"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	rules, err := filepath.Abs("evergate.sysusers")
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := exec.CommandContext(t.Context(), sysusers, "--root="+root, rules).CombinedOutput()
+	if err != nil {
+		t.Fatalf("systemd-sysusers: %v\n%s", err, out)
+	}
+	for file, directive := range map[string]string{"passwd": "\nUser=evergate\n", "group": "\nGroup=" + adminsocket.Group + "\n"} {
+		if !strings.Contains(string(unit), directive) {
+			t.Errorf("the unit lacks %q", directive)
+		}
+		text, err := os.ReadFile(filepath.Join(root, "etc", file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains("\n"+string(text), "\nevergate:") {
+			t.Errorf("evergate is not in %s:\n%s", file, text)
+		}
+	}
+}
+
+// TestTheUnitLetsTheGroupThroughToTheSocket: the mode of the folder is the one that
+// Evergate gives it, so that no start changes it to and fro.
+func TestTheUnitLetsTheGroupThroughToTheSocket(t *testing.T) {
+	unit, err := os.ReadFile("evergate.service")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(unit), "\nStateDirectoryMode=0710\n") {
+		t.Error("StateDirectoryMode is not 0710")
 	}
 }
 

@@ -3,8 +3,10 @@ package server
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/evergate/evergate/internal/admin/api"
+	"github.com/evergate/evergate/internal/cluster/setting"
 	"github.com/evergate/evergate/internal/edge/proxy/origin"
 	"github.com/evergate/evergate/internal/server/health"
 	"github.com/evergate/evergate/internal/server/levers"
@@ -13,7 +15,7 @@ import (
 // findings looks at everything that has a condition. Each name stays the same for
 // ever: alarms are set on it.
 func (s *Server) findings(g *generation, snapshots []origin.Snapshot) []health.Finding {
-	found := []health.Finding{s.storeFinding(), s.journalFinding(), s.lastGoodFinding(), s.dueFinding(), s.reloadFinding(), s.jobsFinding(), s.certStoreFinding()}
+	found := []health.Finding{s.storeFinding(), s.journalFinding(), s.lastGoodFinding(), dueFinding(s.settings.State(), time.Now()), s.reloadFinding(), s.jobsFinding(), s.certStoreFinding()}
 	found = append(found, s.leverFinding(g))
 	for _, o := range snapshots {
 		found = append(found, originFinding(o))
@@ -46,10 +48,10 @@ func (s *Server) journalFinding() health.Finding {
 		f.Severity, f.Summary = api.Failing, "cannot be written; while the store is lost, no lever can be turned"
 		f.Detail = kept.JournalError.Error() + ". Make room on the disk of data_dir."
 	case kept.Damaged > 0:
-		f.Severity, f.Summary = api.Warning, fmt.Sprintf("had %d lines at the start that could not be read", kept.Damaged)
+		f.Severity, f.Summary = api.Warning, "had "+plural(kept.Damaged, "line", "lines")+" at the start that could not be read"
 		f.Detail = "Changes that were kept there while the store was lost may be missing: compare evergate levers with what you expect."
 	case kept.Journal > 0:
-		f.Severity, f.Summary = api.Warning, fmt.Sprintf("holds %d changes that the store has not taken yet", kept.Journal)
+		f.Severity, f.Summary = api.Warning, "holds "+plural(kept.Journal, "change", "changes")+" that the store has not taken yet"
 		f.Detail = "They are in force on this node only and are on its disk. They reach the store by themselves when it is back."
 	}
 	return f
@@ -64,14 +66,37 @@ func (s *Server) lastGoodFinding() health.Finding {
 	return f
 }
 
-func (s *Server) dueFinding() health.Finding {
-	f := health.Finding{Name: "settings-due", Severity: api.OK, Summary: "nothing was skipped"}
-	if skipped := s.settings.State().Skipped; len(skipped) > 0 {
-		d := skipped[0]
-		f.Severity, f.Summary = api.Warning, fmt.Sprintf("%d changes were not made when their time had come", len(skipped))
-		f.Detail = fmt.Sprintf("The last one: %s, %s. evergate due list shows all of them.", d.Key, d.Note)
+// skippedFor is how long a change that was asked for a certain time, and not made
+// then, is worth a warning.
+const skippedFor = 24 * time.Hour
+
+// dueFinding is about changes that wait for their time. A revert that was skipped is
+// no reason for a warning: somebody has turned the lever since, on purpose.
+func dueFinding(kept setting.State, now time.Time) health.Finding {
+	f := health.Finding{Name: "settings-due", Severity: api.OK, Summary: "nothing is late"}
+	var missed []setting.Due
+	for _, d := range kept.Skipped {
+		if d.Kind == setting.Later && now.Sub(d.Settled) < skippedFor {
+			missed = append(missed, d)
+		}
+	}
+	switch {
+	case kept.Overdue > 0:
+		f.Severity, f.Summary = api.Warning, plural(kept.Overdue, "change is late", "changes are late")
+		f.Detail = "Their time has come and they were not made yet. The conditions store and jobs may say why; evergate due list shows them."
+	case len(missed) > 0:
+		f.Severity, f.Summary = api.Warning, plural(len(missed), "change was", "changes were")+" not made, because the lever had been turned since"
+		f.Detail = fmt.Sprintf("The last one: %s, %s. Turn it by hand if it should be so. evergate due list shows all of them.", missed[0].Key, missed[0].Note)
 	}
 	return f
+}
+
+// plural is a number with what there are so many of.
+func plural(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
 }
 
 func (s *Server) reloadFinding() health.Finding {
@@ -106,7 +131,7 @@ func (s *Server) certStoreFinding() health.Finding {
 		f.Severity, f.Summary = api.Warning, "certificates cannot be written to this node's disk"
 		f.Detail = state.Disk.Error()
 	case state.Waiting > 0:
-		f.Severity, f.Summary = api.Warning, fmt.Sprintf("%d certificate files wait for the store", state.Waiting)
+		f.Severity, f.Summary = api.Warning, plural(state.Waiting, "certificate file waits", "certificate files wait")+" for the store"
 		f.Detail = "They are on this node's disk and in use; they reach the store by themselves when it is back."
 	}
 	return f
@@ -115,7 +140,7 @@ func (s *Server) certStoreFinding() health.Finding {
 func (s *Server) leverFinding(g *generation) health.Finding {
 	f := health.Finding{Name: "levers", Severity: api.OK, Summary: "stand where the file says"}
 	if different := levers.Differences(g.cfg, nil, s.settings.All()); len(different) > 0 {
-		f.Summary = fmt.Sprintf("%d stand elsewhere than the file says", len(different))
+		f.Summary = plural(len(different), "stands", "stand") + " elsewhere than the file says"
 		f.Detail = strings.Join(different, "; ")
 	}
 	return f

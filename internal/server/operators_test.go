@@ -160,7 +160,7 @@ func TestReload_AVisitorKeepsTheServerOverARotationOfTheKey(t *testing.T) {
 	dir := newDir(t)
 	text := fmt.Sprintf(`
 node: {data_dir: data}
-listen: {http: "127.0.0.1:0"}
+listen: {http: "127.0.0.1:0", admin: "127.0.0.1:0"}
 log: {access: {file: "off"}}
 drain: {accept_grace: 0s, timeout: 10s}
 origins:

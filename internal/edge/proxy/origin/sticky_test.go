@@ -1,6 +1,7 @@
 package origin
 
 import (
+	"encoding/base64"
 	"strings"
 	"testing"
 	"time"
@@ -29,6 +30,18 @@ func TestStickyToken_saysNothingAboutTheServer(t *testing.T) {
 	}
 	if len(token) != 16 || strings.ContainsAny(token, ";, =\"") {
 		t.Errorf("token %q is not a plain cookie value of 16 letters", token)
+	}
+}
+
+// TestStickyToken_isThatOfEarlierReleases holds what a release without a keyring gave
+// to a visitor: browsers keep cookies over an upgrade.
+func TestStickyToken_isThatOfEarlierReleases(t *testing.T) {
+	secret, err := base64.RawStdEncoding.DecodeString("a/fOE3Mrp/CYS8IgJRK3Xj/5f2CQIXPRbdQLwirPIfM")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := stickyToken(secret, "booking", "10.0.0.11:8080"); got != "skX6YB-TXpxSwaxv" {
+		t.Errorf("the token is %s", got)
 	}
 }
 
