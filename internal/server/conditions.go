@@ -37,6 +37,9 @@ func (s *Server) storeFinding() health.Finding {
 		f.Severity, f.Summary = api.Failing, fmt.Sprintf("%s did not take a change: %v", state.Kind, kept.LostError)
 		f.Detail = "Requests go on and levers turn; changes wait in this node's journal until it answers."
 	}
+	if f.Severity == api.Failing && kept.JournalError != nil {
+		f.Detail = "Requests go on. No lever turns, because this node's journal cannot be written either (condition settings-journal). " + state.Advice
+	}
 	return f
 }
 
@@ -148,7 +151,7 @@ func (s *Server) leverFinding(g *generation) health.Finding {
 
 func originFinding(o origin.Snapshot) health.Finding {
 	f := health.Finding{Name: "origin " + o.Name, Severity: api.OK}
-	servers, usable := 0, 0
+	servers, usable, unchecked := 0, 0, 0
 	var out []string
 	for _, s := range o.Servers {
 		if s.Leaving {
@@ -159,6 +162,9 @@ func originFinding(o origin.Snapshot) health.Finding {
 			usable++
 			continue
 		}
+		if s.State == origin.Unknown {
+			unchecked++
+		}
 		out = append(out, fmt.Sprintf("%s is %s (%s)", s.Name, s.State, s.Reason))
 	}
 	f.Summary = fmt.Sprintf("%d of %d servers take requests", usable, servers)
@@ -167,7 +173,9 @@ func originFinding(o origin.Snapshot) health.Finding {
 	case o.Paused:
 		f.Severity, f.Summary = api.Warning, "is paused: its requests wait"
 		f.Detail = fmt.Sprintf("%d wait. evergate lever reset origins.%s.paused, or set it to false, lets them go on.", o.Queue.Depth, o.Name)
-	case usable == 0 && servers > 0:
+	case servers > 0 && unchecked == servers:
+		f.Summary = "waits for its first checks" // after a start, for a moment
+	case usable == 0:
 		f.Severity, f.Summary = api.Failing, "has no server that takes requests"
 		if o.Queue.Depth > 0 {
 			f.Summary += fmt.Sprintf("; %d wait", o.Queue.Depth)

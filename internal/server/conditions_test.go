@@ -7,6 +7,7 @@ import (
 
 	"github.com/evergate/evergate/internal/admin/api"
 	"github.com/evergate/evergate/internal/cluster/setting"
+	"github.com/evergate/evergate/internal/edge/proxy/origin"
 )
 
 func TestDueFinding(t *testing.T) {
@@ -45,6 +46,39 @@ func TestDueFinding(t *testing.T) {
 			}
 			if (got.Detail == "") != (got.Severity == api.OK) {
 				t.Errorf("the detail is %q", got.Detail)
+			}
+		})
+	}
+}
+
+func TestOriginFinding(t *testing.T) {
+	servers := func(states ...origin.State) []origin.ServerSnapshot {
+		var all []origin.ServerSnapshot
+		for _, s := range states {
+			all = append(all, origin.ServerSnapshot{State: s})
+		}
+		return all
+	}
+	tests := []struct {
+		name     string
+		origin   origin.Snapshot
+		severity api.Severity
+		says     string
+	}{
+		{"all is well", origin.Snapshot{Servers: servers(origin.Up, origin.Ramping)}, api.OK, "2 of 2"},
+		{"before the first checks", origin.Snapshot{Servers: servers(origin.Unknown, origin.Unknown)}, api.OK, "first checks"},
+		{"one of two is out", origin.Snapshot{Servers: servers(origin.Up, origin.Ejected)}, api.Warning, "1 of 2"},
+		{"none is left", origin.Snapshot{Servers: servers(origin.Unknown, origin.Ejected)}, api.Failing, "no server"},
+		{"there is none at all", origin.Snapshot{}, api.Failing, "no server"},
+		{"one that leaves does not count", origin.Snapshot{Servers: append(servers(origin.Up), origin.ServerSnapshot{State: origin.Draining, Leaving: true})}, api.OK, "1 of 1"},
+		{"it is paused", origin.Snapshot{Paused: true, Servers: servers(origin.Up)}, api.Warning, "paused"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			tt.origin.Name = "app"
+			got := originFinding(tt.origin)
+			if got.Name != "origin app" || got.Severity != tt.severity || !strings.Contains(got.Summary, tt.says) {
+				t.Errorf("%+v, want %s %q", got, tt.severity, tt.says)
 			}
 		})
 	}

@@ -54,12 +54,17 @@ listen: {http: %q, admin: %q}
 store: {url: %q}
 log: {access: {file: "off"}}
 drain: {accept_grace: 0s, timeout: 5s}
+chat:
+  site: "*"
+  path: /chat
+  slack: {signing_secret: %s}
+  users: [{slack: %s, actor: ada, role: operator}]
 origins:
   app: {servers: [%q]}
 sites:
   - hosts: ["*"]
     routes: [{path: /*, origin: app}]
-`, e.http, e.admin, url, backend)
+`, e.http, e.admin, url, chatSecret, chatUser, backend)
 	if err := os.WriteFile(e.config, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}

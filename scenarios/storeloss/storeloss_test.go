@@ -114,7 +114,8 @@ func TestStoreLoss_VisitorsNoticeNothingAndLeversTurn(t *testing.T) {
 }
 
 func TestKill_WhatWasAcknowledgedIsThere(t *testing.T) {
-	rounds := 10
+	rounds := 9
+	ways := []func(t *testing.T, e *evergate, value, reason string){byCommand, byAPI, byChat}
 	if text := os.Getenv("EVERGATE_KILLS"); text != "" {
 		given, err := strconv.Atoi(text)
 		if err != nil {
@@ -128,6 +129,7 @@ func TestKill_WhatWasAcknowledgedIsThere(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			door := newEvergate(t, backend(t), url(t))
+			var slowest time.Duration
 			for i := range rounds {
 				door.start(t)
 				if i > 0 {
@@ -135,13 +137,19 @@ func TestKill_WhatWasAcknowledgedIsThere(t *testing.T) {
 						t.Fatalf("round %d: the lever is %s, and %d was acknowledged", i, got, 1000+i-1)
 					}
 				}
-				door.must(t, "lever", "set", lever, fmt.Sprint(1000+i), "--reason", fmt.Sprintf("round %d", i))
+				begin := time.Now()
+				ways[i%len(ways)](t, door, fmt.Sprint(1000+i), fmt.Sprintf("round %d", i))
+				slowest = max(slowest, time.Since(begin))
 				door.kill()
 			}
 			door.start(t)
 			if changes, _ := door.history(t, lever); len(changes) == 0 || changes[0].Number != int64(rounds) {
 				t.Errorf("the history has %+v, want %d changes", changes, rounds)
 			}
+			if slowest > acts {
+				t.Errorf("a change by command, API or chat took %s", slowest)
+			}
+			t.Logf("%d kills; the slowest change, by command, API or chat, took %s", rounds, slowest.Round(time.Millisecond))
 		})
 	}
 }
