@@ -113,10 +113,10 @@ func (s *Server) watch(ctx context.Context) {
 }
 
 // lookAround takes a sample of the figures and brings the conditions up to date.
+// Streams of events fetch the figures themselves.
 func (s *Server) lookAround(now time.Time) {
 	g := s.current.Load()
 	snapshots := g.proxy.Snapshots()
 	s.figures.Sample(now, g.cfg, snapshots)
 	s.board.Update(now, s.findings(g, snapshots))
-	s.events.Publish(api.Event{Kind: api.EventFigures, Data: s.figures.Now()})
 }
