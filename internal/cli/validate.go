@@ -51,7 +51,7 @@ also says which levers would override the file there, and who has turned them.
 			fmt.Fprintf(cmd.OutOrStdout(), "%s is good: %s, %s, %s\n", path,
 				count(len(cfg.Sites), "site"), count(routes, "route"), count(len(cfg.Origins), "origin"))
 			for _, difference := range runningDifferences(cmd.Context(), cfg) {
-				fmt.Fprintf(cmd.ErrOrStderr(), "lever: %s\n", difference)
+				fmt.Fprintf(cmd.ErrOrStderr(), "lever: %s\n", clean(difference))
 			}
 			return nil
 		},

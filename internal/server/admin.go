@@ -46,6 +46,7 @@ type admin struct {
 	listener *adminListener
 	http     *http.Server
 	served   chan error
+	retired  sync.WaitGroup // servers of former addresses that still have to end
 }
 
 // newAdmin returns an admin whose TCP listener is not open yet.
@@ -138,7 +139,7 @@ func (a *admin) use(p *pending) (changes []string) {
 	if want := p.cfg.Listen.Admin; want != a.addr {
 		if a.http != nil {
 			changes = append(changes, "closed admin "+a.addr)
-			a.shut(context.Background())
+			a.retire()
 		}
 		if p.listener != nil {
 			a.open(want, p)
@@ -199,6 +200,26 @@ func (a *admin) close(ctx context.Context) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.shut(ctx)
+	a.retired.Wait()
+}
+
+// retire closes the listener at once and ends its server in the background: the
+// reload that wants this may have come over it, and its answer is still to be
+// written. Streams are cut after a while; their clients are at the wrong address.
+func (a *admin) retire() {
+	old, served := a.http, a.served
+	over, cancel := context.WithCancel(context.Background())
+	cancel()
+	_ = old.Shutdown(over) // closes the listener and waits for nobody
+	a.retired.Go(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), closeWithin)
+		defer cancel()
+		if old.Shutdown(ctx) != nil {
+			old.Close()
+		}
+		<-served
+	})
+	a.http, a.listener, a.addr = nil, nil, ""
 }
 
 // shut ends the server that runs. Scrapes are short; a profile of half a minute

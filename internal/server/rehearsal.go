@@ -158,7 +158,7 @@ func (s *rehearsal) explanation(cfg *config.Config, r *http.Request) *Explanatio
 	e.Route.TunnelIdle = route.TunnelIdle.String()
 	e.Limits = limitsMet(cfg, route)
 	e.Headers = headersChanged(site, route)
-	e.Sent = &Sent{Method: x.Method, Target: s.target, Host: s.host, Header: fields(s.asking)}
+	e.Sent = &Sent{Method: x.Method, Target: s.target, Host: s.host, Header: fields(s.asking, site, route)}
 	switch o.Host {
 	case "preserve":
 	case "server":
@@ -203,16 +203,28 @@ func (s *rehearsal) place(cfg *config.Config) (*config.Site, *config.Route) {
 	return nil, nil
 }
 
-// fields is h as lines, in the order of the names. The request's id is another
-// one each time.
-func fields(h http.Header) []string {
+// fields is h as lines, in the order of the names, with "***" for what may be a
+// secret of the site or the route. The request's id is another one each time.
+func fields(h http.Header, site *config.Site, route *config.Route) []string {
+	hidden := make(map[string]string) // by line: how it may be seen
+	for _, values := range []map[string]config.HeaderValue{
+		site.Headers.Request.Set, site.Headers.Request.Add, route.Headers.Request.Set, route.Headers.Request.Add, route.Match,
+	} {
+		for name, value := range values {
+			if shown := value.String(); shown != value.Reveal() {
+				name = http.CanonicalHeaderKey(name)
+				hidden[name+": "+value.Reveal()] = name + ": " + shown
+			}
+		}
+	}
 	var lines []string
 	for _, name := range slices.Sorted(maps.Keys(h)) {
 		for _, value := range h[name] {
 			if name == "X-Request-Id" {
 				value = "(of this request)"
 			}
-			lines = append(lines, name+": "+value)
+			line := name + ": " + value
+			lines = append(lines, cmp.Or(hidden[line], line))
 		}
 	}
 	return lines
