@@ -39,7 +39,8 @@ bench: setup ## side by side with nginx, HAProxy, Caddy and httputil.ReverseProx
 	@cd bench && ./run
 
 soak: ## servers killed and hung at random for ten minutes, Evergate killed 200 times while it writes
-	EVERGATE_KILLS=200 $(GO) test -count=1 -v -run Kill -timeout 20m ./internal/cluster/store ./internal/cluster/setting ./scenarios/storeloss
+	EVERGATE_KILLS=200 $(GO) test -count=1 -v -run Kill -timeout 20m ./internal/cluster/store ./internal/cluster/setting
+	EVERGATE_SOAK=1 $(GO) test -count=1 -v -run 'Kill|Of50Writers' -timeout 20m ./scenarios/storeloss
 	EVERGATE_SOAK=10m $(GO) test $(RACE) -count=1 -v -timeout 30m ./scenarios/chaos
 
 fuzz: ## every fuzz test for FUZZTIME (10s)

@@ -13,6 +13,7 @@ import (
 	"encoding/pem"
 	"fmt"
 	"io"
+	"maps"
 	"math/big"
 	"net"
 	"net/http"
@@ -102,9 +103,11 @@ func (o *operator) issue(t *testing.T, role token.Role) string {
 // document is what the test reads of the OpenAPI document.
 type document struct {
 	Paths map[string]map[string]struct {
-		OperationID string                     `json:"operationId"`
-		Role        token.Role                 `json:"x-evergate-role"`
-		Responses   map[string]json.RawMessage `json:"responses"`
+		OperationID string     `json:"operationId"`
+		Role        token.Role `json:"x-evergate-role"`
+		Responses   map[string]struct {
+			Content map[string]json.RawMessage `json:"content"`
+		} `json:"responses"`
 	} `json:"paths"`
 }
 
@@ -112,6 +115,7 @@ type document struct {
 type operation struct {
 	id, method, path string
 	role             token.Role
+	kinds            map[string][]string // content types of the answers, by status
 }
 
 func (o *operator) operations(t *testing.T) (map[string]operation, *jsonschema.Compiler) {
@@ -124,7 +128,11 @@ func (o *operator) operations(t *testing.T) (map[string]operation, *jsonschema.C
 	all := map[string]operation{}
 	for path, methods := range doc.Paths {
 		for method, op := range methods {
-			all[op.OperationID] = operation{id: op.OperationID, method: strings.ToUpper(method), path: path, role: op.Role}
+			kinds := map[string][]string{}
+			for status, r := range op.Responses {
+				kinds[status] = slices.Collect(maps.Keys(r.Content))
+			}
+			all[op.OperationID] = operation{id: op.OperationID, method: strings.ToUpper(method), path: path, role: op.Role, kinds: kinds}
 		}
 	}
 	parsed, err := jsonschema.UnmarshalJSON(bytes.NewReader(body))
@@ -138,15 +146,32 @@ func (o *operator) operations(t *testing.T) (map[string]operation, *jsonschema.C
 	return all, c
 }
 
-// valid holds an answer against the schema that the document has for it.
+// valid holds an answer against what the document has for its status: the content
+// type and the schema.
 func valid(t *testing.T, c *jsonschema.Compiler, op operation, resp *http.Response, body []byte) {
 	t.Helper()
+	kinds, known := op.kinds[fmt.Sprint(resp.StatusCode)]
 	kind, _, _ := strings.Cut(resp.Header.Get("Content-Type"), ";")
-	if len(body) == 0 || kind == "text/event-stream" {
+	switch {
+	case !known:
+		t.Errorf("%s: the document has no answer %d", op.id, resp.StatusCode)
+		return
+	case len(kinds) == 0:
+		if len(body) != 0 {
+			t.Errorf("%s: the document has no content for %d, and it is %s", op.id, resp.StatusCode, body)
+		}
+		return
+	case !slices.Contains(kinds, kind):
+		t.Errorf("%s: %d is of type %q, and the document says %q", op.id, resp.StatusCode, kind, kinds)
 		return
 	}
 	escape := strings.NewReplacer("~", "~0", "/", "~1")
 	pointer := fmt.Sprintf("/paths/%s/%s/responses/%d/content/%s/schema", escape.Replace(op.path), strings.ToLower(op.method), resp.StatusCode, escape.Replace(kind))
+	if kind == "text/event-stream" {
+		name, rest, _ := strings.Cut(strings.TrimPrefix(string(body[bytes.Index(body, []byte("event: ")):]), "event: "), "\n")
+		_, data, _ := strings.Cut(rest, "data: ")
+		pointer, body = "/components/schemas/"+map[string]string{"state": "FullState"}[name], []byte(data)
+	}
 	schema, err := c.Compile("https://door.test/openapi.json#" + (&url.URL{Path: pointer}).EscapedPath())
 	if err != nil {
 		t.Errorf("%s: the document has no schema for %d %s: %v", op.id, resp.StatusCode, kind, err)
@@ -154,7 +179,7 @@ func valid(t *testing.T, c *jsonschema.Compiler, op operation, resp *http.Respon
 	}
 	value, err := jsonschema.UnmarshalJSON(bytes.NewReader(body))
 	if err != nil {
-		t.Errorf("%s: %v", op.id, err)
+		t.Errorf("%s: %v in %s", op.id, err, body)
 		return
 	}
 	if err := schema.Validate(value); err != nil {
@@ -280,6 +305,9 @@ func TestAPI_EveryOperationOfTheDocumentWorksOnEveryTransport(t *testing.T) {
 					t.Errorf("the document has no operation %s", s.id)
 					continue
 				}
+				if driven[s.id] {
+					t.Errorf("%s is driven twice", s.id)
+				}
 				driven[s.id] = true
 				resp, body := o.do(t, op.method, drive.path(op)+drive.fill(s.query), drive.fill(s.body))
 				if resp.StatusCode != s.status || !bytes.Contains(body, []byte(s.want)) {
@@ -301,20 +329,40 @@ func TestAPI_EachRoleMayDoWhatTheDocumentSays(t *testing.T) {
 	app := backend(t, "x")
 	d := open(t, newDir(t), minimal(app.URL, ""))
 	local := d.socketOperator()
-	all, _ := local.operations(t)
+	all, schemas := local.operations(t)
 	drive := &driver{server: strings.TrimPrefix(app.URL, "http://"), due: "none", token: "none", version: "0"}
-	roles := append(slices.Clone(token.Roles()), "")
-	for _, role := range roles {
+	may := map[token.Role][]token.Role{ // what is needed, who has it
+		token.Viewer:   {token.Viewer, token.Operator, token.Auditor, token.Admin},
+		token.Operator: {token.Operator, token.Admin},
+		token.Auditor:  {token.Auditor, token.Admin},
+		token.Admin:    {token.Admin},
+	}
+	for _, role := range []token.Role{"", token.Viewer, token.Auditor, token.Operator, token.Admin} {
 		o := &operator{base: "http://" + d.addr.Admin, client: &http.Client{Transport: &http.Transport{}}}
 		if role != "" {
 			o.token = local.issue(t, role)
 		}
 		for id, op := range all {
-			// A body that is none: who may ask is told what is wrong with it.
-			resp, _ := o.do(t, op.method, drive.path(op), map[bool]string{true: "{", false: ""}[op.method != http.MethodGet && op.method != http.MethodDelete && id != "reload"])
-			allowed := resp.StatusCode != http.StatusUnauthorized && resp.StatusCode != http.StatusForbidden
-			if want := role.May(op.role); allowed != want {
-				t.Errorf("%s as %q: %d, and the document says %s", id, role, resp.StatusCode, op.role)
+			if may[op.role] == nil {
+				t.Errorf("%s: the document names the role %q", id, op.role)
+			}
+			body := "" // or one that is none: who may ask is told what is wrong with it
+			if op.method != http.MethodGet && op.method != http.MethodDelete && id != "reload" {
+				body = "{"
+			}
+			resp, content := o.do(t, op.method, drive.path(op), body)
+			valid(t, schemas, op, resp, content)
+			switch got := resp.StatusCode; {
+			case role == "":
+				if got != http.StatusUnauthorized || resp.Header.Get("WWW-Authenticate") == "" {
+					t.Errorf("%s without a token: %d %q", id, got, resp.Header)
+				}
+			case !slices.Contains(may[op.role], role):
+				if got != http.StatusForbidden {
+					t.Errorf("%s as %s: %d, and the document says %s", id, role, got, op.role)
+				}
+			case got != http.StatusOK && got != http.StatusBadRequest && got != http.StatusNotFound && got != http.StatusUnprocessableEntity:
+				t.Errorf("%s as %s: %d, and the document says %s: %s", id, role, got, op.role, content)
 			}
 		}
 	}

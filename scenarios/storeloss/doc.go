@@ -1,4 +1,5 @@
 // Package storeloss proves that the store is on nobody's way: PostgreSQL refuses,
-// hangs, answers errors or comes back empty under load, Evergate is killed in the
-// middle of it, and visitors notice nothing, levers turn, and nothing is lost.
+// hangs, answers errors or comes back empty under load, nodes are cut off and
+// killed, and visitors notice nothing, levers turn, and nothing is lost. The
+// package is its test; the README tells the story.
 package storeloss

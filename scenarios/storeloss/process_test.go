@@ -1,108 +1,106 @@
 package storeloss
 
 import (
-	"bytes"
-	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/evergate/evergate/internal/admin/api"
+	"github.com/evergate/evergate/internal/admin/client"
 	"github.com/evergate/evergate/internal/cli"
 )
 
-// envConfig makes this test binary an Evergate with the configuration it names,
-// instead of running tests.
-const envConfig = "EVERGATE_STORELOSS_CONFIG"
+// envEvergate makes this test binary the evergate command instead of running tests.
+const envEvergate = "EVERGATE_STORELOSS_COMMAND"
 
 func TestMain(m *testing.M) {
-	if path := os.Getenv(envConfig); path != "" {
-		os.Exit(cli.Main([]string{"run", "--config", path}, os.Stdout, os.Stderr))
+	if os.Getenv(envEvergate) != "" {
+		if os.Args[1] == "run" {
+			go endWithParent()
+		}
+		os.Exit(cli.Main(os.Args[1:], os.Stdout, os.Stderr))
 	}
 	os.Exit(m.Run())
+}
+
+// endWithParent ends this process when its standard input does: a pipe of the test,
+// which the kernel closes however that one ends.
+func endWithParent() {
+	_, _ = io.Copy(io.Discard, os.Stdin) // whatever the reason
+	os.Exit(1)
 }
 
 // evergate is a door in a process of its own, which is killed and started again.
 type evergate struct {
 	config      string // path of its file
 	http, admin string // where it listens
+	socket      string // of operators on this machine
+	log         string // path of what it wrote to standard error
 	cmd         *exec.Cmd
-	log         *os.File
+	operators   *client.Client // over the unix socket
+	secret      string         // of its token; "": none was made yet
+	tokenActor  string         // by which the history knows who has it
 }
 
-// newEvergate writes the configuration of a door before backend, with store.url
-// url ("": SQLite).
-func newEvergate(t *testing.T, backend, url string) *evergate {
+// newEvergate writes a configuration. It does not start anything.
+func newEvergate(t *testing.T, p plan) *evergate {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "eg") // short, for the socket's path
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
-	e := &evergate{config: filepath.Join(dir, "evergate.yaml"), http: free(t), admin: free(t)}
-	text := fmt.Sprintf(`
-node: {name: door-1, data_dir: data}
-listen: {http: %q, admin: %q}
-store: {url: %q}
-log: {access: {file: "off"}}
-drain: {accept_grace: 0s, timeout: 5s}
-chat:
-  site: "*"
-  path: /chat
-  slack: {signing_secret: %s}
-  users: [{slack: %s, actor: ada, role: operator}]
-origins:
-  app: {servers: [%q]}
-sites:
-  - hosts: ["*"]
-    routes: [{path: /*, origin: app}]
-`, e.http, e.admin, url, chatSecret, chatUser, backend)
-	if err := os.WriteFile(e.config, []byte(text), 0o600); err != nil {
+	e := &evergate{config: filepath.Join(dir, "evergate.yaml"), log: filepath.Join(dir, "log"), socket: filepath.Join(dir, "data", "admin.sock"), http: freeAddress(t), admin: freeAddress(t)}
+	if err := os.WriteFile(e.config, []byte(p.text(e)), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if e.log, err = os.Create(filepath.Join(dir, "log")); err != nil {
+	if e.operators, err = client.New(client.Options{Socket: e.socket}); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
 		e.kill()
-		e.log.Close()
-		if t.Failed() {
-			said, _ := os.ReadFile(filepath.Join(dir, "log"))
-			t.Logf("what it logged:\n%s", said)
+		e.operators.Close()
+		if said, err := os.ReadFile(e.log); err == nil && t.Failed() {
+			t.Logf("what %s logged:\n%s", p.name, said)
 		}
+		os.RemoveAll(dir)
 	})
 	return e
 }
 
-func free(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
+// command is the evergate command with its configuration.
+func (e *evergate) command(args ...string) *exec.Cmd {
+	cmd := exec.Command(os.Args[0], append(args, "--config", e.config)...)
+	// A command that was built with the race detector would wait a second at its end.
+	cmd.Env = append(os.Environ(), envEvergate+"=yes", "GORACE=atexit_sleep_ms=0 "+os.Getenv("GORACE"))
+	return cmd
 }
 
 // start runs it and returns how long it took until it served.
 func (e *evergate) start(t *testing.T) time.Duration {
 	t.Helper()
+	log, err := os.OpenFile(e.log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer log.Close()
 	begin := time.Now()
-	e.cmd = exec.Command(os.Args[0])
-	e.cmd.Env = append(os.Environ(), envConfig+"="+e.config)
-	e.cmd.Stdout, e.cmd.Stderr = e.log, e.log
+	e.cmd = e.command("run")
+	e.cmd.Stdout, e.cmd.Stderr = log, log
+	if _, err := e.cmd.StdinPipe(); err != nil { // see endWithParent
+		t.Fatal(err)
+	}
 	if err := e.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "the door to serve", 30*time.Second, func() bool { return e.get("http://"+e.http+"/") == nil })
+	eventually(t, "the door to serve", 30*time.Second, func() bool { _, err := e.ask("door.example"); return err == nil })
 	return time.Since(begin)
 }
 
@@ -116,26 +114,14 @@ func (e *evergate) kill() {
 	e.cmd = nil
 }
 
-func (e *evergate) get(url string) error {
-	resp, err := http.Get(url)
-	if err != nil {
-		return err
-	}
-	defer resp.Body.Close()
-	_, err = io.Copy(io.Discard, resp.Body)
-	if err == nil && resp.StatusCode != http.StatusOK {
-		err = fmt.Errorf("status %d", resp.StatusCode)
-	}
-	return err
-}
-
-// run runs a command of Evergate's own against it and returns what it printed.
+// run runs a command of Evergate's in a process of its own and returns what it printed.
 func (e *evergate) run(args ...string) (string, error) {
-	var out, errs bytes.Buffer
-	if code := cli.Main(append(args, "--config", e.config), &out, &errs); code != 0 {
-		return out.String(), fmt.Errorf("evergate %s: exit code %d: %s", strings.Join(args, " "), code, errs.String())
+	out, err := e.command(args...).Output()
+	var failed *exec.ExitError
+	if errors.As(err, &failed) {
+		err = fmt.Errorf("evergate %s: %w: %s", strings.Join(args, " "), err, failed.Stderr)
 	}
-	return out.String(), nil
+	return string(out), err
 }
 
 // must is run for a command that has to succeed.
@@ -148,96 +134,120 @@ func (e *evergate) must(t *testing.T, args ...string) string {
 	return out
 }
 
-// change is one change of a lever's history.
-type change struct {
-	Number      int64           `json:"number"`
-	Value       json.RawMessage `json:"value"`
-	Actor       string          `json:"actor"`
-	Reason      string          `json:"reason"`
-	At          time.Time       `json:"at"`
-	Recorded    time.Time       `json:"recorded"`
-	Provisional bool            `json:"provisional"`
+// ask is a visit to the first page of a site and returns the status.
+func (e *evergate) ask(host string) (int, error) {
+	r, err := http.NewRequest(http.MethodGet, "http://"+e.http+"/", nil)
+	if err != nil {
+		return 0, err
+	}
+	r.Host = host
+	resp, err := http.DefaultClient.Do(r)
+	if err != nil {
+		return 0, err
+	}
+	defer resp.Body.Close()
+	_, err = io.Copy(io.Discard, resp.Body)
+	return resp.StatusCode, err
 }
 
-// history is the history of a lever, the last change first.
-func (e *evergate) history(t *testing.T, lever string) (changes []change, whole bool) {
+// shut reports whether visitors of a site meet its maintenance page: what its lever
+// does.
+func (e *evergate) shut(t *testing.T, host string) bool {
 	t.Helper()
-	var answer struct {
-		Whole    bool     `json:"whole"`
-		Versions []change `json:"versions"`
+	status, err := e.ask(host)
+	if err != nil || status != http.StatusOK && status != http.StatusServiceUnavailable {
+		t.Fatalf("a visit to %s: status %d, %v", host, status, err)
 	}
-	if err := json.Unmarshal([]byte(e.must(t, "lever", "history", lever, "-o", "json")), &answer); err != nil {
-		t.Fatal(err)
-	}
-	return answer.Versions, answer.Whole
+	return status == http.StatusServiceUnavailable
 }
 
-// value is a lever's value in force.
-func (e *evergate) value(t *testing.T, lever string) string {
+// lever is a lever as the door knows it now.
+func (e *evergate) lever(t *testing.T, name string) api.Lever {
 	t.Helper()
-	var answer struct {
-		Value json.RawMessage `json:"value"`
-	}
-	if err := json.Unmarshal([]byte(e.must(t, "lever", "get", lever, "-o", "json")), &answer); err != nil {
-		t.Fatal(err)
-	}
-	return string(answer.Value)
-}
-
-// metrics is what a scrape says.
-func (e *evergate) metrics(t *testing.T) string {
-	t.Helper()
-	resp, err := http.Get("http://" + e.admin + "/metrics")
+	answer, err := e.operators.Lever(t.Context(), name)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer resp.Body.Close()
-	text, err := io.ReadAll(resp.Body)
+	return answer.Value
+}
+
+// history is what the door knows of a lever's changes, the first one first.
+func (e *evergate) history(t *testing.T, lever string) (all []api.LeverVersion, whole bool) {
+	t.Helper()
+	whole = true
+	for before, more := int64(0), true; more; {
+		answer, err := e.operators.History(t.Context(), lever, before, 200)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, answer.Value.Versions...)
+		before, whole = answer.Value.Next, whole && answer.Value.Whole
+		more = before > 0
+	}
+	slices.Reverse(all)
+	return all, whole
+}
+
+// settled waits until the store has everything, and returns what history does.
+func (e *evergate) settled(t *testing.T, lever string) (all []api.LeverVersion) {
+	t.Helper()
+	eventually(t, "the store to have the whole history", 20*time.Second, func() (whole bool) {
+		all, whole = e.history(t, lever)
+		return whole && !slices.ContainsFunc(all, func(v api.LeverVersion) bool { return v.Provisional })
+	})
+	return all
+}
+
+// condition is what the status says of one thing that is watched.
+func (e *evergate) condition(t *testing.T, name string) api.Condition {
+	t.Helper()
+	answer, err := e.operators.Status(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range answer.Value.Conditions {
+		if c.Name == name {
+			return c
+		}
+	}
+	t.Fatalf("the status has no condition %q", name)
+	return api.Condition{}
+}
+
+// scrape is what it tells Prometheus.
+func (e *evergate) scrape(t *testing.T) string {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+e.admin+"/metrics", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := send(r)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return string(text)
 }
 
-// load asks the door again and again until stop, which returns how many requests
-// were answered and the errors of the others.
-func (e *evergate) load(visitors int) (stop func() (good int64, failed []error)) {
-	var mu sync.Mutex
-	var failed []error
-	var good atomic.Int64
-	done := make(chan struct{})
-	var running sync.WaitGroup
-	for range visitors {
-		running.Go(func() {
-			tick := time.NewTicker(5 * time.Millisecond)
-			defer tick.Stop()
-			for {
-				select {
-				case <-done:
-					return
-				case <-tick.C:
-				}
-				if err := e.get("http://" + e.http + "/"); err != nil {
-					mu.Lock()
-					failed = append(failed, err)
-					mu.Unlock()
-					continue
-				}
-				good.Add(1)
-			}
-		})
+// metric reports whether a scrape has this line.
+func (e *evergate) metric(t *testing.T, line string) bool {
+	t.Helper()
+	return strings.Contains("\n"+e.scrape(t), "\n"+line+"\n")
+}
+
+// logged reports whether its log has a line with text.
+func (e *evergate) logged(t *testing.T, text string) bool {
+	t.Helper()
+	said, err := os.ReadFile(e.log)
+	if err != nil {
+		t.Fatal(err)
 	}
-	return func() (int64, []error) {
-		close(done)
-		running.Wait()
-		return good.Load(), failed
-	}
+	return strings.Contains(string(said), text)
 }
 
 // eventually asks again and again until what happens.
 func eventually(t *testing.T, what string, within time.Duration, happened func() bool) {
 	t.Helper()
-	tick := time.NewTicker(20 * time.Millisecond)
+	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
 	limit := time.After(within)
 	for !happened() {

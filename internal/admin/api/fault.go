@@ -24,7 +24,7 @@ func (a *api) problem(ctx context.Context, op string, err error) huma.StatusErro
 		noToken  *token.InvalidError
 		busy     *BusyError
 	)
-	err = SettingError(err, "", func(string) (Lever, error) { return Lever{}, err })
+	err = SettingError(err, "", nil)
 	switch {
 	case errors.As(err, &ready):
 		return ready

@@ -7,9 +7,11 @@ import (
 )
 
 // SettingError puts an error of the settings into the words of this package, for
-// whoever hands levers over on top of them. name is the lever's, and lever returns
-// it as it is now, for a conflict. Other errors come back as they are.
-func SettingError(err error, name string, lever func(name string) (Lever, error)) error {
+// whoever hands levers over on top of them. name is the lever's, and lever makes it
+// of the version that stood in the way: after a conflict with another node, this one
+// may not act on that yet. nil: what is done is about no lever. Other errors come back
+// as they are.
+func SettingError(err error, name string, lever func(current setting.Version) Lever) error {
 	var (
 		conflict *setting.ConflictError
 		unknown  *setting.UnknownKeyError
@@ -18,10 +20,10 @@ func SettingError(err error, name string, lever func(name string) (Lever, error)
 	)
 	switch {
 	case errors.As(err, &conflict):
-		now, failed := lever(name)
-		if failed != nil {
+		if lever == nil {
 			return &ConflictError{Message: conflict.Error()}
 		}
+		now := lever(conflict.Current)
 		return &ConflictError{Current: &now}
 	case errors.As(err, &unknown):
 		return &UnknownError{What: whatLever, Name: unknown.Key}

@@ -17,7 +17,7 @@ func TestSettingError(t *testing.T) {
 		err, want error
 	}{
 		{&setting.ConflictError{Current: setting.Version{Key: "log.level", Number: 4}}, &ConflictError{Current: &now}},
-		{&setting.ConflictError{}, &ConflictError{Current: &now}},
+		{&setting.ConflictError{}, &ConflictError{Current: &Lever{}}},
 		{&setting.UnknownKeyError{Key: "x"}, &UnknownError{What: "lever", Name: "x"}},
 		{&setting.ValueError{Lever: setting.Lever{Kind: setting.Integer, Min: 1, Max: 9}, Message: "m"}, &InvalidError{Field: "value", Message: "m", Min: &low, Max: &high}},
 		{&setting.ValueError{Lever: setting.Lever{Kind: setting.Word, Words: []string{"a"}}, Message: "m"}, &InvalidError{Field: "value", Message: "m", Words: []string{"a"}}},
@@ -29,13 +29,17 @@ func TestSettingError(t *testing.T) {
 		{setting.ErrTooManyDue, &ConflictError{Message: "put: " + setting.ErrTooManyDue.Error()}},
 	}
 	for _, tt := range tests {
-		got := SettingError(fmt.Errorf("put: %w", tt.err), "log.level", func(string) (Lever, error) { return now, nil })
+		got := SettingError(fmt.Errorf("put: %w", tt.err), "log.level", func(v setting.Version) Lever { return Lever{Name: v.Key, Version: v.Number} })
 		if !reflect.DeepEqual(got, tt.want) {
 			t.Errorf("%v became %#v, want %#v", tt.err, got, tt.want)
 		}
 	}
 	if got := SettingError(other, "x", nil); got != other {
 		t.Errorf("another error became %v", got)
+	}
+	var conflict *ConflictError
+	if got := SettingError(&setting.ConflictError{}, "", nil); !errors.As(got, &conflict) || conflict.Current != nil || conflict.Message == "" {
+		t.Errorf("a conflict about no lever became %#v", got)
 	}
 	var busy *BusyError
 	if got := SettingError(setting.ErrNotKept, "x", nil); !errors.As(got, &busy) || !errors.Is(got, setting.ErrNotKept) {

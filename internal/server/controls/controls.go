@@ -49,7 +49,7 @@ func (c *Controls) Parse(name, text string) (json.RawMessage, error) {
 	}
 	value, err := instance.Lever.Parse(text)
 	if err != nil {
-		return nil, api.SettingError(err, name, c.Lever)
+		return nil, api.SettingError(err, name, nil)
 	}
 	return value, nil
 }
@@ -102,7 +102,9 @@ func (c *Controls) Change(ctx context.Context, change api.Change) (api.Changed, 
 		RevertAfter: change.RevertAfter, At: change.At,
 	})
 	if err != nil {
-		return api.Changed{}, api.SettingError(err, instance.Name, c.Lever)
+		return api.Changed{}, api.SettingError(err, instance.Name, func(current setting.Version) api.Lever {
+			return lever(instance, current, c.reverts())
+		})
 	}
 	reverts := c.reverts()
 	if r.Due != nil && r.Due.Kind == setting.Revert {
@@ -171,15 +173,15 @@ func (c *Controls) Dues() []api.Due {
 func (c *Controls) Cancel(ctx context.Context, id, actor, reason string) error {
 	for _, d := range c.Settings.Dues() {
 		if d.ID == id && !isLever(d.Key) {
-			return api.SettingError(setting.ErrUnknownDue, id, c.Lever)
+			return api.SettingError(setting.ErrUnknownDue, id, nil)
 		}
 	}
-	return api.SettingError(c.Settings.Cancel(ctx, id, actor, reason), id, c.Lever)
+	return api.SettingError(c.Settings.Cancel(ctx, id, actor, reason), id, nil)
 }
 
 // Confirm implements api.Confirmer.
 func (c *Controls) Confirm(ctx context.Context, how api.How, actor, reason string) error {
-	err := api.SettingError(c.Settings.Confirm(ctx, setting.How(how), actor, reason), "", c.Lever)
+	err := api.SettingError(c.Settings.Confirm(ctx, setting.How(how), actor, reason), "", nil)
 	if store.Lost(err) {
 		return &api.BusyError{Message: "the store could not be reached, so nothing was confirmed: " + err.Error(), Err: err}
 	}

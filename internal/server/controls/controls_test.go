@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"strings"
 	"testing"
@@ -31,29 +30,64 @@ sites:
 // the same settings.
 func begin(t *testing.T) (*Controls, *token.Keeper) {
 	t.Helper()
-	log := slog.New(slog.NewTextHandler(io.Discard, nil))
-	file, _, err := config.Parse("evergate.yaml", t.TempDir(), []byte(shop), func(string) (string, bool) { return "", false })
+	c := node(t, newStore(t))
+	return c, token.NewKeeper(c.Settings, clock.Clock{}, quiet)
+}
+
+var quiet = slog.New(slog.DiscardHandler)
+
+func newStore(t *testing.T) *store.Store {
+	t.Helper()
+	kept, err := store.Open(t.Context(), store.Options{Dir: t.TempDir(), Log: quiet})
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir := t.TempDir()
-	kept, err := store.Open(t.Context(), store.Options{Dir: dir, Log: log})
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := &Controls{File: func() *config.Config { return file }}
-	c.Settings, err = setting.New(setting.Options{Store: kept, Dir: dir, Node: "door-1", Log: log, Check: c.Check, Final: token.IsKey})
-	if err != nil {
-		t.Fatal(err)
-	}
-	c.Settings.Start(t.Context())
 	t.Cleanup(func() {
-		c.Settings.Stop()
 		if err := kept.Close(); err != nil {
 			t.Error(err)
 		}
 	})
-	return c, token.NewKeeper(c.Settings, clock.Clock{}, log)
+	return kept
+}
+
+// node returns the controls of one of those that share a store.
+func node(t *testing.T, kept setting.Store) *Controls {
+	t.Helper()
+	file, _, err := config.Parse("evergate.yaml", t.TempDir(), []byte(shop), func(string) (string, bool) { return "", false })
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &Controls{File: func() *config.Config { return file }}
+	c.Settings, err = setting.New(setting.Options{Store: kept, Dir: t.TempDir(), Node: "door-1", Log: quiet, Check: c.Check, Final: token.IsKey})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Settings.Start(t.Context())
+	t.Cleanup(c.Settings.Stop)
+	return c
+}
+
+// deaf is a store that tells nobody of changes: they learn when they ask next.
+type deaf struct{ *store.Store }
+
+func (deaf) Listen(string) (wake <-chan struct{}, stop func()) { return nil, func() {} }
+
+func TestWhoLosesAgainstAnotherNodeLearnsWhatItDid(t *testing.T) {
+	kept := newStore(t)
+	here, there := node(t, kept), node(t, deaf{kept})
+	change := api.Change{Lever: "origins.booking.max_in_flight", Value: json.RawMessage("100"), Actor: "anna", Reason: "slow"}
+	if _, err := here.Change(t.Context(), change); err != nil {
+		t.Fatal(err)
+	}
+	change.Value, change.Actor = json.RawMessage("50"), "bert"
+	_, err := there.Change(t.Context(), change)
+	var conflict *api.ConflictError
+	if !errors.As(err, &conflict) || conflict.Current == nil {
+		t.Fatalf("a change of an old version: %v", err)
+	}
+	if now := conflict.Current; now.Version != 1 || string(now.Value) != "100" || string(now.File) != "200" || now.Actor != "anna" || now.Reason != "slow" {
+		t.Errorf("bert was told that the lever is %+v", now)
+	}
 }
 
 func TestTokensAreNoLevers(t *testing.T) {
