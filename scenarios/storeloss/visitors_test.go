@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -18,8 +19,16 @@ type visitors struct {
 
 	mu     sync.Mutex // guards the fields below
 	good   int
-	failed []error
+	failed []failure
 }
+
+// failure is a request that was not answered as it must be.
+type failure struct {
+	began, ended time.Time
+	err          error
+}
+
+func (f failure) String() string { return f.began.Format(time.StampMilli) + " " + f.err.Error() }
 
 // visit is a request of visitors and the answer they must get.
 type visit struct {
@@ -60,12 +69,13 @@ func (v *visitors) loop(ctx context.Context, every time.Duration, keep bool, vis
 			return
 		case <-tick.C:
 		}
+		began := time.Now()
 		err := visits[n%len(visits)].make(client)
 		v.mu.Lock()
 		if err == nil {
 			v.good++
 		} else {
-			v.failed = append(v.failed, err)
+			v.failed = append(v.failed, failure{began, time.Now(), err})
 		}
 		v.mu.Unlock()
 	}
@@ -91,6 +101,28 @@ func (v visit) make(client *http.Client) error {
 		return fmt.Errorf("%s %s: %s: %.200s", v.method, v.url, resp.Status, body)
 	}
 	return nil
+}
+
+// serve waits until so many more requests were answered.
+func (v *visitors) serve(t *testing.T, more int) {
+	t.Helper()
+	count := func() int {
+		v.mu.Lock()
+		defer v.mu.Unlock()
+		return v.good
+	}
+	enough := count() + more
+	eventually(t, "visitors to be served", 10*time.Second, func() bool { return count() >= enough })
+}
+
+// forgive takes out the failures of requests that were under way at any time from dead
+// until up, when there was no process to answer them, and returns their number.
+func (v *visitors) forgive(dead, up time.Time) int {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	all := len(v.failed)
+	v.failed = slices.DeleteFunc(v.failed, func(f failure) bool { return f.began.Before(up) && f.ended.After(dead) })
+	return all - len(v.failed)
 }
 
 // leave ends the visits, which must all have been answered, and returns their number.
